@@ -1,0 +1,7 @@
+//go:build race
+
+package eval_test
+
+// userStride lets conformance tests ask for every seventh user only. Under the race detector all of them take minutes, and
+// what it looks for doesn't depend on the user.
+const userStride = 7

@@ -1,0 +1,84 @@
+package eval
+
+import (
+	"slices"
+	"sync"
+)
+
+// Snapshot is one compiled document. It is immutable and safe for any number of goroutines. It holds the document's text.
+type Snapshot struct {
+	facts   facts
+	origin  Origin
+	gates   map[string]*spec
+	configs map[string]*spec
+	layers  map[string]*spec
+	stores  map[string]*rawStore
+	// hashes are kept for reuse; they carry nothing from one evaluation to the next.
+	hashes sync.Pool
+	// appID is the value of target_app conditions.
+	appID *value
+}
+
+// Time is the document's last config update time in Unix milliseconds.
+func (s *Snapshot) Time() int64 { return s.facts.time }
+
+// Checksum is the service's checksum of the document, "" when it carries none.
+func (s *Snapshot) Checksum() string { return s.facts.checksum }
+
+// Hash is a hexadecimal hash of the document's text: equal documents have equal hashes.
+func (s *Snapshot) Hash() string { return s.facts.hash }
+
+// Origin says where and when the document was obtained.
+func (s *Snapshot) Origin() Origin { return s.origin }
+
+// Problems lists the specs that were left out, in document order.
+func (s *Snapshot) Problems() []Problem { return slices.Clone(s.facts.problems) }
+
+// specs is the name space of a kind; nil for parameter stores.
+func (s *Snapshot) specs(k Kind) map[string]*spec {
+	switch k {
+	case KindGate:
+		return s.gates
+	case KindDynamicConfig, KindExperiment:
+		return s.configs
+	case KindLayer:
+		return s.layers
+	default:
+		return nil
+	}
+}
+
+// Has reports whether the document knows the entity. Dynamic configs and experiments share their names; a bandit counts
+// as an experiment only.
+func (s *Snapshot) Has(r Ref) bool {
+	if r.Kind == KindParameterStore {
+		_, ok := s.stores[r.Name]
+		return ok
+	}
+	found := s.specs(r.Kind)[r.Name]
+	return found != nil && (!found.missing || (r.Kind == KindExperiment && found.bandit != nil))
+}
+
+// entities are the values of a spec's entity that the list of a kind holds: segments and holdouts are gates that are
+// not listed.
+var entities = map[Kind]string{
+	KindGate: "feature_gate", KindDynamicConfig: "dynamic_config", KindExperiment: "experiment",
+}
+
+// Names lists the entities of a kind, sorted, as the reference SDK lists them: without segments and holdouts, and
+// without autotunes, which are neither dynamic configs nor experiments.
+func (s *Snapshot) Names(k Kind) []string {
+	names := []string{}
+	if k == KindParameterStore {
+		for name := range s.stores {
+			names = append(names, name)
+		}
+	}
+	for name, found := range s.specs(k) {
+		if !found.missing && (k == KindLayer || found.entity == entities[k]) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
