@@ -1,0 +1,183 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+)
+
+// foreignObjectRetry is the pause before the operator looks again at something that it cannot watch: a ConfigMap of somebody
+// else's that is in the way, a kind that does not exist yet.
+const foreignObjectRetry = 2 * time.Minute
+
+// compileUser compiles the user expressions and checks what the CRD's rules cannot.
+func (r *FlagBindingReconciler) compileUser(_ context.Context, s *bindingScope) error {
+	if s.invalid = checkSpec(&s.binding.Spec); s.invalid != nil {
+		return nil
+	}
+	s.program, s.invalid = r.programs.compile(s.binding)
+	return nil
+}
+
+// resolveProject finds the project, checks that it may be used from here, and takes its specs as they are now.
+func (r *FlagBindingReconciler) resolveProject(ctx context.Context, s *bindingScope) error {
+	s.namespace = metadataOf(namespaceKind)
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: s.binding.Namespace}, s.namespace); err != nil {
+		return fmt.Errorf("reading namespace %s: %w", s.binding.Namespace, err)
+	}
+	key := projectKey(s.binding)
+	project := &v1alpha1.StatsigProject{}
+	if err := r.Client.Get(ctx, key, project); err != nil {
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("reading StatsigProject %s: %w", key, err)
+		}
+		s.problems = append(s.problems, refProblem{v1alpha1.ReasonRefNotFound, fmt.Sprintf("StatsigProject %s does not exist.", key)})
+		return nil
+	}
+	s.project = project
+	if s.notPermitted = whyNotPermitted(project, s.namespace); s.notPermitted != "" {
+		return nil
+	}
+	// Until the project's reconciler has been here in this process nothing is known; it queues this binding when it has.
+	running, settled := r.Runtimes.Lookup(key)
+	if running == nil {
+		s.awaitsSpecs = !settled
+		return nil
+	}
+	s.running = running
+	s.evaluator, s.snapshot, s.awaitsSpecs = running.evaluator()
+	return nil
+}
+
+// findWorkloads reads the metadata of the workloads that the binding selects.
+func (r *FlagBindingReconciler) findWorkloads(ctx context.Context, s *bindingScope) error {
+	for i := range s.binding.Spec.Subject.Workloads {
+		selector := &s.binding.Spec.Subject.Workloads[i]
+		problem, err := r.watches.ensure(ctx, r.Cache, workloadKind(selector))
+		if err != nil {
+			return fmt.Errorf("watching %s %s: %w", selector.APIVersion, selector.Kind, err)
+		}
+		if problem != nil {
+			s.problems = append(s.problems, *problem)
+			continue
+		}
+		found, err := r.selectWorkloads(ctx, s, selector)
+		if err != nil {
+			return err
+		}
+		s.workloads = append(s.workloads, found...)
+	}
+	s.workloads = sortWorkloads(s.workloads)
+	return nil
+}
+
+func (r *FlagBindingReconciler) selectWorkloads(
+	ctx context.Context, s *bindingScope, selector *v1alpha1.WorkloadSelector,
+) ([]workload, error) {
+	kind := workloadKind(selector)
+	if selector.Name != "" {
+		object := metadataOf(kind)
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.binding.Namespace, Name: selector.Name}, object)
+		if apierrors.IsNotFound(err) {
+			s.problems = append(s.problems, refProblem{v1alpha1.ReasonRefNotFound,
+				fmt.Sprintf("%s %s does not exist in namespace %s.", selector.Kind, selector.Name, s.binding.Namespace)})
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s %s: %w", selector.Kind, selector.Name, err)
+		}
+		object.SetGroupVersionKind(kind)
+		return []workload{{meta: object}}, nil
+	}
+	labels, err := metav1.LabelSelectorAsSelector(selector.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("reading the selector of %s: %w", selector.Kind, err)
+	}
+	list := metadataListOf(kind)
+	err = r.Client.List(ctx, list, client.InNamespace(s.binding.Namespace), client.MatchingLabelsSelector{Selector: labels})
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", selector.Kind, err)
+	}
+	found := make([]workload, len(list.Items))
+	for i := range list.Items {
+		list.Items[i].SetGroupVersionKind(kind)
+		found[i] = workload{meta: &list.Items[i]}
+	}
+	return found, nil
+}
+
+// findPods reads the metadata of the workloads' pods, where they are evaluated or annotated.
+func (r *FlagBindingReconciler) findPods(ctx context.Context, s *bindingScope) error {
+	if !needsPods(s.binding) {
+		return nil
+	}
+	for i := range s.workloads {
+		pods, err := r.podsOf(ctx, s.binding.Namespace, s.workloads[i].meta.UID)
+		if err != nil {
+			return fmt.Errorf("listing pods of %s: %w", s.workloads[i].meta.Name, err)
+		}
+		sort.Slice(pods, func(a, b int) bool { return pods[a].Name < pods[b].Name })
+		s.workloads[i].pods = pods
+	}
+	return nil
+}
+
+// podsOf returns the pods that an object controls, directly or through a ReplicaSet or a Job.
+func (r *FlagBindingReconciler) podsOf(
+	ctx context.Context, namespace string, owner types.UID,
+) ([]*metav1.PartialObjectMetadata, error) {
+	owners := []types.UID{owner}
+	for _, kind := range []struct {
+		list *metav1.PartialObjectMetadataList
+	}{
+		{metadataListOf(replicaSetKind)}, {metadataListOf(jobKind)},
+	} {
+		if err := r.listControlled(ctx, namespace, owner, kind.list); err != nil {
+			return nil, err
+		}
+		for i := range kind.list.Items {
+			owners = append(owners, kind.list.Items[i].UID)
+		}
+	}
+	var pods []*metav1.PartialObjectMetadata
+	for _, uid := range owners {
+		list := metadataListOf(podKind)
+		if err := r.listControlled(ctx, namespace, uid, list); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			if list.Items[i].DeletionTimestamp.IsZero() {
+				pods = append(pods, &list.Items[i])
+			}
+		}
+	}
+	return pods, nil
+}
+
+func (r *FlagBindingReconciler) listControlled(
+	ctx context.Context, namespace string, owner types.UID, list *metav1.PartialObjectMetadataList,
+) error {
+	return r.Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{indexOwner: string(owner)})
+}
+
+// needsPods reports whether a binding evaluates or annotates pods.
+func needsPods(binding *v1alpha1.FlagBinding) bool {
+	return binding.Spec.Subject.Unit == v1alpha1.UnitPod || annotatesPods(binding)
+}
+
+func annotatesPods(binding *v1alpha1.FlagBinding) bool {
+	for i := range binding.Spec.Targets {
+		if binding.Spec.Targets[i].PodAnnotations != nil {
+			return true
+		}
+	}
+	return false
+}

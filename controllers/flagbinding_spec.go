@@ -1,0 +1,166 @@
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/subject"
+)
+
+// checkSpec checks what the CRD's own rules cannot express.
+func checkSpec(spec *v1alpha1.FlagBindingSpec) error {
+	for i := range spec.Subject.Workloads {
+		if _, err := metav1.LabelSelectorAsSelector(spec.Subject.Workloads[i].Selector); err != nil {
+			return fmt.Errorf("spec.subject.workloads[%d].selector: %w", i, err)
+		}
+	}
+	for i := range spec.Targets {
+		target := &spec.Targets[i]
+		if target.ConfigMap == nil {
+			continue
+		}
+		if strings.Contains(target.ConfigMap.Name, "$(pod.name)") && spec.Subject.Unit != v1alpha1.UnitPod {
+			return fmt.Errorf("spec.targets[%s].configMap.name: $(pod.name) needs spec.subject.unit Pod", target.Name)
+		}
+		if strings.Contains(target.ConfigMap.Name, "$(workload.name)") &&
+			spec.Subject.Unit != v1alpha1.UnitPod && spec.Subject.Unit != v1alpha1.UnitWorkload {
+			return fmt.Errorf("spec.targets[%s].configMap.name: $(workload.name) needs spec.subject.unit Workload or Pod", target.Name)
+		}
+	}
+	for i := range spec.Entries {
+		entry := &spec.Entries[i]
+		if entry.Default != nil && len(entry.Default.Raw) > 0 && !json.Valid(entry.Default.Raw) {
+			return fmt.Errorf("spec.entries[%s].default is not JSON", entry.Name)
+		}
+	}
+	return nil
+}
+
+// whyNotPermitted says why a project may not be used from a namespace; empty when it may.
+func whyNotPermitted(project *v1alpha1.StatsigProject, namespace *metav1.PartialObjectMetadata) string {
+	if project.Namespace == namespace.Name {
+		return ""
+	}
+	key := client.ObjectKeyFromObject(project)
+	allowed := project.Spec.AllowedNamespaces
+	const remedy = "Ask its owner to widen spec.allowedNamespaces."
+	if allowed == nil || allowed.From == v1alpha1.NamespacesSame {
+		return fmt.Sprintf("StatsigProject %s allows its own namespace only. %s", key, remedy)
+	}
+	if allowed.From == v1alpha1.NamespacesAll {
+		return ""
+	}
+	selector, err := metav1.LabelSelectorAsSelector(allowed.Selector)
+	if err != nil {
+		return fmt.Sprintf("StatsigProject %s has an invalid spec.allowedNamespaces.selector: %v. Ask its owner to mend it.", key, err)
+	}
+	if selector.Matches(labels.Set(namespace.Labels)) {
+		return ""
+	}
+	return fmt.Sprintf("StatsigProject %s allows namespaces that match %s; namespace %s does not. %s",
+		key, metav1.FormatLabelSelector(allowed.Selector), namespace.Name, remedy)
+}
+
+// programCache keeps the compiled user expressions of each binding. Compiling CEL costs far more than a reconcile.
+type programCache struct {
+	mu       sync.Mutex
+	programs map[types.NamespacedName]compiledProgram
+}
+
+type compiledProgram struct {
+	uid        types.UID
+	generation int64
+	program    *subject.Program
+	err        error
+}
+
+// compile returns the program of a binding's user expressions, or what is wrong with them.
+func (c *programCache) compile(binding *v1alpha1.FlagBinding) (*subject.Program, error) {
+	key := client.ObjectKeyFromObject(binding)
+	c.mu.Lock()
+	held := c.programs[key]
+	c.mu.Unlock()
+	if held.uid == binding.UID && held.generation == binding.Generation {
+		return held.program, held.err
+	}
+	held = compiledProgram{uid: binding.UID, generation: binding.Generation}
+	held.program, held.err = subject.Compile(userTemplate(&binding.Spec.Subject))
+	if held.err != nil {
+		held.err = fmt.Errorf("spec.subject.user: %w", held.err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.programs == nil {
+		c.programs = map[types.NamespacedName]compiledProgram{}
+	}
+	c.programs[key] = held
+	return held.program, held.err
+}
+
+func (c *programCache) forget(key types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.programs, key)
+}
+
+func userTemplate(spec *v1alpha1.Subject) subject.Template {
+	template := subject.Template{Unit: subject.Unit(spec.Unit)}
+	user := spec.User
+	if user == nil {
+		return template
+	}
+	template.UserID, template.Email, template.IP = string(user.UserID), string(user.Email), string(user.IP)
+	template.UserAgent, template.Country = string(user.UserAgent), string(user.Country)
+	template.Locale, template.AppVersion = string(user.Locale), string(user.AppVersion)
+	template.CustomIDs = expressions(user.CustomIDs)
+	template.Custom = expressions(user.Custom)
+	template.PrivateAttributes = expressions(user.PrivateAttributes)
+	return template
+}
+
+func expressions(from map[string]v1alpha1.Expression) map[string]string {
+	if len(from) == 0 {
+		return nil
+	}
+	texts := make(map[string]string, len(from))
+	for name, expression := range from {
+		texts[name] = string(expression)
+	}
+	return texts
+}
+
+// subjectObject shows an object's metadata to user expressions, without what the operator itself wrote: a user must not depend on
+// its own values.
+func subjectObject(object *metav1.PartialObjectMetadata) *subject.Object {
+	annotations := object.Annotations
+	for name := range object.Annotations {
+		if strings.HasPrefix(name, v1alpha1.PodHashAnnotationPrefix) {
+			annotations = withoutMarkers(object.Annotations)
+			break
+		}
+	}
+	kind := object.GroupVersionKind()
+	return &subject.Object{
+		APIVersion: kind.GroupVersion().String(), Kind: kind.Kind,
+		Name: object.Name, Namespace: object.Namespace, UID: string(object.UID),
+		CreationTimestamp: object.CreationTimestamp.Time, Labels: object.Labels, Annotations: annotations,
+	}
+}
+
+func withoutMarkers(annotations map[string]string) map[string]string {
+	kept := make(map[string]string, len(annotations))
+	for name, value := range annotations {
+		if !strings.HasPrefix(name, v1alpha1.PodHashAnnotationPrefix) {
+			kept[name] = value
+		}
+	}
+	return kept
+}

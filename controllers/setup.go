@@ -1,0 +1,87 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/secret"
+)
+
+// eventSource is the reporting controller of the operator's Kubernetes Events.
+const eventSource = "statsig-operator"
+
+// Options configure the controllers. The zero value is usable.
+type Options struct {
+	// Version is reported to Statsig.
+	Version string
+	// ClusterName is the value of cluster.name in user expressions.
+	ClusterName string
+	// SpecsDir is where sources of type File are read from; empty refuses such sources.
+	SpecsDir string
+	// Concurrency is the number of FlagBindings reconciled at once. Default: 4.
+	Concurrency int
+	// Scrubber learns the SDK keys in use. Default: one of the controllers' own.
+	Scrubber *secret.Scrubber
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// CacheOptions is how the manager's cache must be set up: a read that no watch serves is an error instead of a new cluster-wide
+// watch, of ConfigMaps only the operator's own are held, and nothing holds managed fields. No namespaces means all.
+func CacheOptions(namespaces []string) cache.Options {
+	options := cache.Options{
+		ReaderFailOnMissingInformer: true,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue})},
+		},
+	}
+	if len(namespaces) > 0 {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range namespaces {
+			options.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return options
+}
+
+// Setup adds the controllers and what they share to a manager whose cache was set up with [CacheOptions].
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if o.Scrubber == nil {
+		o.Scrubber = &secret.Scrubber{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 4
+	}
+	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	runtimes := NewRuntimes(o.Scrubber, o.Version, o.SpecsDir)
+	runtimes.Bindings, runtimes.Live, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), o.Now
+	if err := mgr.Add(runtimes); err != nil {
+		return fmt.Errorf("adding the syncers: %w", err)
+	}
+	recorder := mgr.GetEventRecorder(eventSource)
+	projects := &StatsigProjectReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
+	}
+	if err := projects.SetupWithManager(mgr); err != nil {
+		return err
+	}
+	bindings := &FlagBindingReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Runtimes: runtimes, Recorder: recorder,
+		ClusterName: o.ClusterName, Concurrency: o.Concurrency, Now: o.Now,
+	}
+	return bindings.SetupWithManager(mgr)
+}

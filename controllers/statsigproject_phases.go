@@ -1,0 +1,96 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/secret"
+)
+
+// keyObservation is what was found where the SDK key should be.
+type keyObservation struct {
+	// key is empty when there is none.
+	key secret.Key
+	// reason says why there is none although the spec asks for one; empty otherwise.
+	reason, message string
+}
+
+// resolveKey reads the SDK key from its Secret: by name, uncached, this one Secret only.
+func (r *StatsigProjectReconciler) resolveKey(ctx context.Context, s *projectScope) error {
+	ref := s.project.Spec.SDKKeySecretRef
+	if ref == nil {
+		return nil
+	}
+	object := &corev1.Secret{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.project.Namespace, Name: ref.Name}, object)
+	if apierrors.IsNotFound(err) {
+		s.key.reason = v1alpha1.ReasonSecretNotFound
+		s.key.message = fmt.Sprintf("Secret %s does not exist. Create it with the server SDK key under %s.", ref.Name, ref.Key)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Secret %s: %w", ref.Name, err)
+	}
+	// A line break at the end is what "kubectl create secret --from-file" leaves, and never part of a key.
+	text := strings.TrimSpace(string(object.Data[ref.Key]))
+	if text == "" {
+		s.key.reason = v1alpha1.ReasonKeyNotFound
+		s.key.message = fmt.Sprintf("Secret %s has no value under %s. Put the server SDK key there.", ref.Name, ref.Key)
+		return nil
+	}
+	s.key.key = secret.NewKey(text)
+	return nil
+}
+
+// errWaitsForKey says that nothing can be set running before there is a key.
+var errWaitsForKey = errors.New("the SDK key is awaited")
+
+// setUp sets the syncer and the logger running, or stops them. While a key that was there before can't be read, what runs goes on:
+// a Secret that is being replaced must not cost anybody a value.
+func (r *StatsigProjectReconciler) setUp(ctx context.Context, s *projectScope) error {
+	key := client.ObjectKeyFromObject(s.project)
+	switch {
+	case s.project.Spec.Suspend:
+		r.Runtimes.stop(key)
+	case s.key.reason != "":
+		s.setUpErr = errWaitsForKey
+		r.Runtimes.settle(key)
+	default:
+		if s.setUpErr = r.Runtimes.ensure(ctx, s.project, s.key.key); s.setUpErr != nil {
+			r.Runtimes.settle(key)
+		}
+	}
+	s.running, _ = r.Runtimes.Lookup(key)
+	return nil
+}
+
+func (r *StatsigProjectReconciler) countBindings(ctx context.Context, s *projectScope) error {
+	list := &v1alpha1.FlagBindingList{}
+	err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy,
+		client.MatchingFields{indexProject: client.ObjectKeyFromObject(s.project).String()})
+	if err != nil {
+		return fmt.Errorf("counting FlagBindings: %w", err)
+	}
+	s.bindings = len(list.Items)
+	return nil
+}
+
+// spread gives every object its own offset below limit, always the same one, so that objects made together don't act together.
+func spread(uid types.UID, limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(uid))
+	return time.Duration(h.Sum64() % uint64(limit))
+}
