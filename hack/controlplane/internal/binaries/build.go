@@ -1,0 +1,152 @@
+package binaries
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/statsig-operator/statsig-operator/hack/internal/process"
+)
+
+// heartbeat is how often a build says that it is still alive.
+const heartbeat = 5 * time.Second
+
+// stageFiles are the parts of the kwok module that StagesFile is made of: nodes
+// become ready and stay so, pods become ready at once and go when deleted.
+var stageFiles = []string{
+	"node/fast/node-initialize.yaml",
+	"node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+	"pod/fast/pod-ready.yaml",
+	"pod/fast/pod-complete.yaml",
+	"pod/fast/pod-delete.yaml",
+}
+
+// build makes the named programs, one after the other: each build uses every
+// core by itself.
+func (s *Set) build(ctx context.Context, names []string) error {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return fmt.Errorf("creating the cache folder: %w", err)
+	}
+	unlock, err := process.Lock(filepath.Join(s.dir, ".lock"), func() {
+		fmt.Fprintln(s.out, "Waiting for another build of the control plane to finish ...")
+	})
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	missing := s.missing(names)
+	if len(missing) == 0 {
+		return nil
+	}
+	fmt.Fprintf(s.out, "Building the control plane into %s (once per version, some minutes)\n", s.dir)
+	start := time.Now()
+	for i, name := range missing {
+		if err := s.buildOne(ctx, fmt.Sprintf("[%d/%d]", i+1, len(missing)), name); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(s.out, "Built in %.0f s\n", time.Since(start).Seconds())
+	return nil
+}
+
+func (s *Set) buildOne(ctx context.Context, step, name string) error {
+	p, ok := programs[name]
+	if !ok {
+		return fmt.Errorf("building %s: no such program", name)
+	}
+	version, err := p.version(s.source)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(s.out, "%s %s %s ", step, name, version)
+	start := time.Now()
+	stop := s.dots()
+	err = s.compile(ctx, name, p, version)
+	stop()
+	fmt.Fprintf(s.out, " %.0f s\n", time.Since(start).Seconds())
+	return err
+}
+
+// dots prints a dot per heartbeat until the returned function is called.
+func (s *Set) dots() (stop func()) {
+	done, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		ticker := time.NewTicker(heartbeat)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				fmt.Fprint(s.out, ".")
+			}
+		}
+	}()
+	return func() { close(done); <-finished }
+}
+
+// compile builds one program beside its final name and then renames it, so that
+// an interrupted build leaves nothing that looks finished.
+func (s *Set) compile(ctx context.Context, name string, p program, version string) error {
+	partial := filepath.Join(s.dir, "."+name+".partial")
+	if _, err := s.run(ctx, p, "build", "-ldflags", p.linkerFlags(version), "-o", partial, p.pkg); err != nil {
+		return fmt.Errorf("building %s: %w", name, err)
+	}
+	if name == Kwok {
+		// Only now is its module sure to be in the module cache.
+		if err := s.writeStages(ctx, p); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(partial, filepath.Join(s.dir, name)); err != nil {
+		return fmt.Errorf("building %s: %w", name, err)
+	}
+	return nil
+}
+
+// writeStages copies kwok's own stage files out of the module cache.
+func (s *Set) writeStages(ctx context.Context, kwok program) error {
+	module, err := s.run(ctx, kwok, "list", "-m", "-f", "{{.Dir}}", kwok.pin)
+	if err != nil {
+		return fmt.Errorf("finding the kwok module: %w", err)
+	}
+	var stages bytes.Buffer
+	for _, name := range stageFiles {
+		data, err := os.ReadFile(filepath.Join(strings.TrimSpace(module), "kustomize", "stage", filepath.FromSlash(name)))
+		if err != nil {
+			return fmt.Errorf("reading kwok stages: %w", err)
+		}
+		fmt.Fprintf(&stages, "---\n%s\n", data)
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, StagesFile), stages.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("writing kwok stages: %w", err)
+	}
+	return nil
+}
+
+// run runs the go command in a program's pinning module and returns what it
+// prints. Settings of the caller that change what is built are overridden.
+func (s *Set) run(ctx context.Context, p program, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = filepath.Join(s.source, p.module)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = append(os.Environ(),
+		"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -trimpath -buildvcs=false",
+		"GOOS=", "GOARCH=")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", errors.Join(err, errors.New(strings.TrimSpace(stderr.String())))
+	}
+	return stdout.String(), nil
+}
