@@ -22,6 +22,12 @@ import (
 // materializeManager is the field manager of ConfigMaps that FlagBindings make.
 const materializeManager = "statsig-operator/materialize"
 
+// Placeholders in the names of ConfigMap targets.
+const (
+	workloadNamePlaceholder = "$(workload.name)"
+	podNamePlaceholder      = "$(pod.name)"
+)
+
 var configMapKind = corev1.SchemeGroupVersion.WithKind("ConfigMap")
 
 // applyConfigMaps writes every ConfigMap whose content is not what it should be.
@@ -61,10 +67,10 @@ func configMapNames(target *v1alpha1.ConfigMapTarget, units []unit) ([]string, e
 		u := &units[i]
 		name := target.Name
 		if u.workload != nil {
-			name = strings.ReplaceAll(name, "$(workload.name)", u.workload.Name)
+			name = strings.ReplaceAll(name, workloadNamePlaceholder, u.workload.Name)
 		}
 		if u.pod != nil {
-			name = strings.ReplaceAll(name, "$(pod.name)", u.pod.Name)
+			name = strings.ReplaceAll(name, podNamePlaceholder, u.pod.Name)
 		}
 		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 			return nil, fmt.Errorf("%q is not a valid ConfigMap name for %s %s: %s", name, u.kind, u.name, problems[0])

@@ -82,8 +82,10 @@ func (r *FlagBindingReconciler) runPhases(ctx context.Context, s *bindingScope) 
 	if s.binding.Spec.Suspend {
 		return nil
 	}
+	if r.compileUser(s); s.blocked() {
+		return nil
+	}
 	for _, p := range []phase{
-		{"compiling the user expressions", r.compileUser},
 		{"resolving the project", r.resolveProject},
 		{"finding workloads", r.findWorkloads},
 		{"finding pods", r.findPods},

@@ -19,12 +19,10 @@ import (
 const foreignObjectRetry = 2 * time.Minute
 
 // compileUser compiles the user expressions and checks what the CRD's rules cannot.
-func (r *FlagBindingReconciler) compileUser(_ context.Context, s *bindingScope) error {
-	if s.invalid = checkSpec(&s.binding.Spec); s.invalid != nil {
-		return nil
+func (r *FlagBindingReconciler) compileUser(s *bindingScope) {
+	if s.invalid = checkSpec(&s.binding.Spec); s.invalid == nil {
+		s.program, s.invalid = r.programs.compile(s.binding)
 	}
-	s.program, s.invalid = r.programs.compile(s.binding)
-	return nil
 }
 
 // resolveProject finds the project, checks that it may be used from here, and takes its specs as they are now.
@@ -47,7 +45,7 @@ func (r *FlagBindingReconciler) resolveProject(ctx context.Context, s *bindingSc
 		return nil
 	}
 	// Until the project's reconciler has been here in this process nothing is known; it queues this binding when it has.
-	running, settled := r.Runtimes.Lookup(key)
+	running, settled := r.Runtimes.lookup(key)
 	if running == nil {
 		s.awaitsSpecs = !settled
 		return nil

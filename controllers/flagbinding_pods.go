@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -57,9 +58,7 @@ func desiredAnnotations(s *bindingScope, u *unit, pod *metav1.PartialObjectMetad
 		if i == describedTarget {
 			recordStates(u, rendered.Outcomes)
 		}
-		for name, value := range rendered.Data {
-			all[name] = value
-		}
+		maps.Copy(all, rendered.Data)
 	}
 	all[podMarker(s.binding.Name)] = render.ShortHash(render.Hash(all))
 	return all

@@ -30,7 +30,7 @@ func renderEntries(binding *v1alpha1.FlagBinding, u *unit) []render.Entry {
 
 // renderReason names what is wrong with a target that could not be rendered.
 func renderReason(err error) string {
-	if tooLarge := (*render.TooLargeError)(nil); errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*render.TooLargeError](err); tooLarge {
 		return v1alpha1.ReasonTargetTooLarge
 	}
 	return v1alpha1.ReasonTargetInvalid

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/render"
 	"github.com/statsig-operator/statsig-operator/pkg/subject"
 )
 
@@ -23,22 +25,39 @@ func checkSpec(spec *v1alpha1.FlagBindingSpec) error {
 		}
 	}
 	for i := range spec.Targets {
-		target := &spec.Targets[i]
-		if target.ConfigMap == nil {
-			continue
-		}
-		if strings.Contains(target.ConfigMap.Name, "$(pod.name)") && spec.Subject.Unit != v1alpha1.UnitPod {
-			return fmt.Errorf("spec.targets[%s].configMap.name: $(pod.name) needs spec.subject.unit Pod", target.Name)
-		}
-		if strings.Contains(target.ConfigMap.Name, "$(workload.name)") &&
-			spec.Subject.Unit != v1alpha1.UnitPod && spec.Subject.Unit != v1alpha1.UnitWorkload {
-			return fmt.Errorf("spec.targets[%s].configMap.name: $(workload.name) needs spec.subject.unit Workload or Pod", target.Name)
+		if err := checkTarget(&spec.Targets[i], spec.Subject.Unit); err != nil {
+			return fmt.Errorf("spec.targets[%s].%w", spec.Targets[i].Name, err)
 		}
 	}
 	for i := range spec.Entries {
-		entry := &spec.Entries[i]
-		if entry.Default != nil && len(entry.Default.Raw) > 0 && !json.Valid(entry.Default.Raw) {
-			return fmt.Errorf("spec.entries[%s].default is not JSON", entry.Name)
+		if err := checkEntry(&spec.Entries[i]); err != nil {
+			return fmt.Errorf("spec.entries[%s].%w", spec.Entries[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// checkTarget checks that a ConfigMap's name asks for nothing that the unit does not have.
+func checkTarget(target *v1alpha1.Target, unit v1alpha1.Unit) error {
+	if target.ConfigMap == nil {
+		return nil
+	}
+	if strings.Contains(target.ConfigMap.Name, podNamePlaceholder) && unit != v1alpha1.UnitPod {
+		return errors.New("configMap.name: $(pod.name) needs spec.subject.unit Pod")
+	}
+	if strings.Contains(target.ConfigMap.Name, workloadNamePlaceholder) && unit != v1alpha1.UnitPod && unit != v1alpha1.UnitWorkload {
+		return errors.New("configMap.name: $(workload.name) needs spec.subject.unit Workload or Pod")
+	}
+	return nil
+}
+
+func checkEntry(entry *v1alpha1.Entry) error {
+	if entry.Default != nil && len(entry.Default.Raw) > 0 && !json.Valid(entry.Default.Raw) {
+		return errors.New("default: it is not JSON")
+	}
+	if entry.Path != "" {
+		if err := render.ValidatePath(entry.Path); err != nil {
+			return fmt.Errorf("path: %w", err)
 		}
 	}
 	return nil

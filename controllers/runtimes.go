@@ -80,9 +80,9 @@ func (r *Runtimes) Start(ctx context.Context) error {
 // of their last reconciles are delivered.
 func (r *Runtimes) NeedLeaderElection() bool { return false }
 
-// Lookup returns what runs for a project, nil when nothing does. settled is false as long as the project has not been looked at
+// lookup returns what runs for a project, nil when nothing does. settled is false as long as the project has not been looked at
 // in this process.
-func (r *Runtimes) Lookup(project types.NamespacedName) (running *projectRuntime, settled bool) {
+func (r *Runtimes) lookup(project types.NamespacedName) (running *projectRuntime, settled bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	running, settled = r.byProject[project]
@@ -120,7 +120,7 @@ func (r *Runtimes) settle(project types.NamespacedName) {
 // ensure brings what runs for a project in line with its spec and key. What is unchanged goes on without a break.
 func (r *Runtimes) ensure(ctx context.Context, project *v1alpha1.StatsigProject, key secret.Key) error {
 	name := client.ObjectKeyFromObject(project)
-	old, _ := r.Lookup(name)
+	old, _ := r.lookup(name)
 	wanted := identityOf(project, key)
 	if old != nil && old.identity == wanted {
 		return nil
@@ -142,6 +142,7 @@ func (r *Runtimes) ensure(ctx context.Context, project *v1alpha1.StatsigProject,
 		identity: wanted, lease: lease, options: evaluation, forget: r.Scrubber.Add(key),
 		loggerIdentity: loggerIdentityOf(project, key),
 	}
+	//nolint:contextcheck // the logger outlives this reconcile: its life ends with the manager's
 	if err := r.adoptLogger(next, old, project, key); err != nil {
 		next.forget()
 		lease.Release()

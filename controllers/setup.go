@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // eventSource is the reporting controller of the operator's Kubernetes Events.
 const eventSource = "statsig-operator"
 
-// Options configure the controllers. The zero value is usable.
+// Options configure the controllers. Only Now is required.
 type Options struct {
 	// Version is reported to Statsig.
 	Version string
@@ -30,7 +31,7 @@ type Options struct {
 	Concurrency int
 	// Scrubber learns the SDK keys in use. Default: one of the controllers' own.
 	Scrubber *secret.Scrubber
-	// Now is the clock. Default: time.Now.
+	// Now is the clock; required.
 	Now func() time.Time
 }
 
@@ -59,7 +60,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		o.Scrubber = &secret.Scrubber{}
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		return errors.New("setting up the controllers: a clock is required")
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 4

@@ -70,7 +70,7 @@ func (r *StatsigProjectReconciler) setUp(ctx context.Context, s *projectScope) e
 			r.Runtimes.settle(key)
 		}
 	}
-	s.running, _ = r.Runtimes.Lookup(key)
+	s.running, _ = r.Runtimes.lookup(key)
 	return nil
 }
 
@@ -87,10 +87,8 @@ func (r *StatsigProjectReconciler) countBindings(ctx context.Context, s *project
 
 // spread gives every object its own offset below limit, always the same one, so that objects made together don't act together.
 func spread(uid types.UID, limit time.Duration) time.Duration {
-	if limit <= 0 {
-		return 0
-	}
-	h := fnv.New64a()
+	const steps = 1000
+	h := fnv.New32a()
 	_, _ = h.Write([]byte(uid))
-	return time.Duration(h.Sum64() % uint64(limit))
+	return limit / steps * time.Duration(h.Sum32()%steps)
 }

@@ -299,7 +299,7 @@ func count(snapshot *eval.Snapshot, kind eval.Kind) int32 {
 }
 
 func clampInt32(n int) int32 {
-	return int32(max(0, min(n, 1<<31-1))) //nolint:gosec // bounded on this line
+	return int32(max(0, min(n, 1<<31-1)))
 }
 
 // shortHash is what people see of a hash.

@@ -4,8 +4,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -35,7 +37,7 @@ func main() {
 	flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
 	o.addFlags(flags)
 	if err := flags.Parse(os.Args[1:]); err != nil {
-		if err == pflag.ErrHelp {
+		if errors.Is(err, pflag.ErrHelp) {
 			return
 		}
 		fmt.Fprintln(os.Stderr, err)
@@ -79,6 +81,7 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Options{
 		Version: version, ClusterName: o.clusterName, SpecsDir: o.specsDir, Concurrency: o.concurrency, Scrubber: scrubber,
+		Now: time.Now,
 	})
 	if err != nil {
 		return err
