@@ -63,6 +63,7 @@ func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return outcome(err)
 	}
 	err := r.runPhases(ctx, s)
+	r.observePropagation(s, err)
 	if s.awaitsSpecs && binding.Status.ObservedGeneration == binding.Generation {
 		// The operator has just started. What the status says of the last run still stands; saying "pending" would only churn.
 		return outcome(err)
@@ -112,6 +113,16 @@ func (r *FlagBindingReconciler) runPhases(ctx context.Context, s *bindingScope) 
 	r.expose(s)
 	s.acted = true
 	return errors.Join(errs...)
+}
+
+// observePropagation measures how long new specs took to arrive in targets. Writes for other reasons, such as a pod that appeared, say
+// nothing of that.
+func (r *FlagBindingReconciler) observePropagation(s *bindingScope, err error) {
+	if err != nil || s.wrote == 0 || s.snapshot == nil || s.binding.Status.SpecsHash == "" ||
+		s.binding.Status.SpecsHash == shortHash(s.snapshot.Hash()) {
+		return
+	}
+	propagation.Observe(r.Now().Sub(s.snapshot.Origin().ReceivedAt).Seconds())
 }
 
 // blocked reports whether nothing may be evaluated or written.

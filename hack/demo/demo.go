@@ -59,10 +59,11 @@ func (d *demo) up(ctx context.Context) error {
 		{"What came of it", d.showValues},
 		{"The exposures that Statsig got", d.showExposures},
 		{"Flipping the gate new_checkout in Statsig", d.flipGate},
-		{"Once more over: nothing changes, nothing is written", d.showQuiet},
+		{"A restart of the manager: nothing changes, nothing is written", d.showQuiet},
+		{"Deleting a FlagBinding, and applying it again", d.showDeletion},
 	}
 	for i, step := range steps {
-		d.printf("\n\033[1m%d. %s\033[0m\n", i+1, step.title)
+		d.printf("\n%s\n", d.bold(fmt.Sprintf("%d. %s", i+1, step.title)))
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("step %d (%s): %w", i+1, step.title, err)
 		}

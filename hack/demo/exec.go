@@ -106,6 +106,18 @@ func (d *demo) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, format, args...)
 }
 
+// bold makes a heading stand out where it is shown on a terminal.
+func (d *demo) bold(text string) string {
+	file, ok := d.out.(*os.File)
+	if !ok {
+		return text
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return text
+	}
+	return "\033[1m" + text + "\033[0m"
+}
+
 func indent(text string) string {
 	text = strings.TrimRight(text, "\n")
 	if text == "" {

@@ -184,6 +184,67 @@ func (d *demo) showQuiet(ctx context.Context) error {
 	return d.searchKey(ctx)
 }
 
+// showDeletion deletes a binding and checks that what it wrote goes with it, and nothing else.
+func (d *demo) showDeletion(ctx context.Context) error {
+	manifest, err := d.kubectl(ctx, "-n", namespace, "get", "flagbinding", "shop-flags", "-o", "json")
+	if err != nil {
+		return err
+	}
+	if err := d.show(ctx, "-n", namespace, "delete", "flagbinding", "shop-flags"); err != nil {
+		return err
+	}
+	err = d.eventually(ctx, 30*time.Second, "its ConfigMaps and annotations are gone", func() error {
+		return d.expectGone(ctx, "flags-checkout", "flags-cart", "flags-search", "flags.example.com/")
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.kubectlQuiet(ctx, "-n", namespace, "get", "configmap", "shop-settings"); err != nil {
+		return err
+	}
+	if _, err := d.kubectlInput(ctx, withoutServerFields(manifest), "apply", "-f", "-"); err != nil {
+		return err
+	}
+	if err := d.kubectlQuiet(ctx, "-n", namespace, "wait", "--for=condition=Ready", "flagbinding/shop-flags", "--timeout=30s"); err != nil {
+		return err
+	}
+	d.printf("Its ConfigMaps and annotations went with it, and nothing else; applied again, they are back.\n")
+	return d.expectConfigMap(ctx, "flags-checkout", map[string]string{"newCheckout": "false"})
+}
+
+// expectGone fails while a ConfigMap of one of the names is there, or a pod with an annotation of one of the prefixes.
+func (d *demo) expectGone(ctx context.Context, names ...string) error {
+	text, err := d.kubectl(ctx, "-n", namespace, "get", "configmaps,pods", "-o",
+		`jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations}{"\n"}{end}`)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.Contains(text, name) {
+			return fmt.Errorf("%s is still there", name)
+		}
+	}
+	if !strings.Contains(text, "ledger.example.com/") {
+		return errors.New("the annotations of another FlagBinding are gone too")
+	}
+	return nil
+}
+
+// withoutServerFields reduces an object to what a user would have applied.
+func withoutServerFields(manifest string) string {
+	var object map[string]any
+	if json.Unmarshal([]byte(manifest), &object) != nil {
+		return manifest
+	}
+	delete(object, "status")
+	object["metadata"] = map[string]any{"name": "shop-flags", "namespace": namespace}
+	reduced, err := json.Marshal(object)
+	if err != nil {
+		return manifest
+	}
+	return string(reduced)
+}
+
 // resourceVersions lists the versions of everything that the operator writes.
 func (d *demo) resourceVersions(ctx context.Context) (string, error) {
 	text, err := d.kubectl(ctx, "-n", namespace, "get", "flagbindings,configmaps,pods", "-o",
