@@ -194,9 +194,19 @@ func liveHeap(b *testing.B, text []byte) uint64 {
 
 func BenchmarkDiff(b *testing.B) {
 	text := bigDocument(b, 1)
-	old, next := compile(b, text), compile(b, bytes.Replace(text, []byte(`"rule7:0_salt"`), []byte(`"changed"`), 1))
+	old, next := compile(b, text), compile(b, bytes.Replace(text, []byte(`"id":"rule7:0"`), []byte(`"id":"changed"`), 1))
 	b.ReportAllocs()
 	for b.Loop() {
 		eval.Diff(old, next)
+	}
+}
+
+func BenchmarkLoggableUser(b *testing.B) {
+	e := benchEvaluator(b)
+	u := eval.NewUser(benchUser(1))
+	buffer := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		e.LoggableUser(buffer, u)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
-	"io"
 )
 
 const (
@@ -47,19 +46,22 @@ type salts struct {
 }
 
 // saltHasher prepares salts.
-type saltHasher struct{ hash hash.Hash }
+type saltHasher struct {
+	hash hash.Hash
+	text []byte
+}
 
 func newSaltHasher() saltHasher { return saltHasher{hash: sha256.New()} }
 
-func (h saltHasher) salts(outer, inner string) salts {
-	s := salts{outer: outer, inner: inner}
+func (h *saltHasher) salts(outer, inner string) *salts {
+	s := &salts{outer: outer, inner: inner}
 	if len(outer)+len(inner)+len("..") < sha256.BlockSize {
 		return s
 	}
 	h.hash.Reset()
-	for _, part := range [...]string{outer, ".", inner, "."} {
-		_, _ = io.WriteString(h.hash, part) // a hash never fails to write
-	}
+	h.text = append(append(h.text[:0], outer...), '.')
+	h.text = append(append(h.text, inner...), '.')
+	_, _ = h.hash.Write(h.text) // a hash never fails to write
 	if m, ok := h.hash.(encoding.BinaryMarshaler); ok {
 		// Without the state, which every SHA-256 of the standard library can give, the salts are hashed each time.
 		s.state, _ = m.MarshalBinary()

@@ -4,13 +4,13 @@ import "slices"
 
 // Closure is all that the answer for one entity depends on.
 type Closure struct {
-	// Refs are the entity itself, nested gates, segments, holdouts, delegates and targets of mappings, whether they exist
-	// or not; sorted.
+	// Refs are the entity itself, nested gates, segments, holdouts, delegates and targets of mappings, whether they
+	// exist or not; sorted.
 	Refs []Ref
 	// IDLists are the names of ID lists, sorted.
 	IDLists []string
-	// Fields are the user fields read, sorted; fields of the environment stand behind "statsigEnvironment.", custom unit
-	// IDs behind "customIDs.".
+	// Fields are the user fields read, sorted; fields of the environment stand behind "statsigEnvironment.", custom
+	// unit IDs behind "customIDs.".
 	Fields []string
 	// UsesTime is true where an answer can change with the clock alone.
 	UsesTime bool

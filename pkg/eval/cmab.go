@@ -102,12 +102,11 @@ func (s *scope) arm(b *bandit) (arm int, suffix string, ok bool) {
 		return 0, "", false
 	}
 	unit := s.user.unit(b.unit).text
-	bucket := float64(hashUnit(b.salt, unit) % passBuckets)
+	hash := hashUnit(b.salt, unit)
 	switch {
 	case !b.hasModels:
-		arm = int(bucket / (passBuckets / float64(len(b.groups))))
-		return min(arm, len(b.groups)-1), exploreSuffix, true
-	case bucket < b.sampleRate*passBuckets:
+		return b.spread(hash), exploreSuffix, true
+	case float64(hash%passBuckets) < b.sampleRate*passBuckets:
 		return b.explore(hashUnits(b.salt, "explore", unit)), exploreSuffix, true
 	default:
 		return s.best(b, unit), "", true
@@ -127,6 +126,12 @@ func (s *scope) targeted(b *bandit) bool {
 		s.res.Pass, s.res.RuleID, s.res.Value = false, targetingRuleID, b.defaultValue.object
 	}
 	return pass
+}
+
+// spread gives every arm the same share of hashes.
+func (b *bandit) spread(hash uint64) int {
+	arm := int(float64(hash%passBuckets) / (passBuckets / float64(len(b.groups))))
+	return min(arm, len(b.groups)-1)
 }
 
 // explore weighs arms by how little is known of them, and picks the one a hash falls on.
@@ -160,7 +165,7 @@ func (s *scope) best(b *bandit, unit string) int {
 	if best >= 0 {
 		return best
 	}
-	return int(hashUnits(b.salt, "uniform", unit) % uint64(len(b.groups)))
+	return b.spread(hashUnits(b.salt, "uniform", unit))
 }
 
 func (s *scope) score(m *model) float64 {

@@ -40,6 +40,7 @@ func Compile(d *Document, o Origin) (*Snapshot, error) {
 			layers:  make(map[string]*spec, len(d.layers)),
 			stores:  d.stores,
 			hashes:  sync.Pool{New: newResumedHash},
+			memos:   sync.Pool{New: newMemo},
 			appID:   &value{},
 		},
 		hash: newSaltHasher(),
@@ -209,21 +210,21 @@ func (c *compiler) compileCondition(raw *rawCondition) *condition {
 }
 
 // compileOperator resolves the operator; without one the condition is unsupported.
-func (k *condition) compileOperator(raw *rawCondition) {
-	k.list = listOperators[raw.operator]
+func (c *condition) compileOperator(raw *rawCondition) {
+	c.list = listOperators[raw.operator]
 	op, ok := operators[raw.operator]
-	if !raw.hasOperator || (!ok && k.list == conditionUnsupported) {
-		k.kind = conditionUnsupported
+	if !raw.hasOperator || (!ok && c.list == conditionUnsupported) {
+		c.kind = conditionUnsupported
 		return
 	}
-	k.match = op.match
+	c.match = op.match
 	if raw.target == "" {
 		return
 	}
 	json := gjson.Parse(raw.target)
-	k.target = newTarget(json)
+	c.target = newTarget(json)
 	if op.prepare != nil {
-		op.prepare(&k.target, json)
+		op.prepare(&c.target, json)
 	}
 }
 

@@ -30,10 +30,11 @@ type rule struct {
 	conditions []*condition
 	unit       *unitRef
 	delegate   *spec // nil when there is none, or it doesn't exist
-	// salts is what the unit ID is hashed behind. The first is that of the spec, or of the spec a mapping replaces.
-	salts salts
-	// decisive is how many conditions must be evaluated even where one before them failed: up to the last that does more
-	// than pass or fail.
+	// salts is what the unit ID is hashed behind, nil where the percentage needs no hash. The outer salt is that of the
+	// spec, or of the spec a mapping replaces.
+	salts *salts
+	// decisive is how many conditions must be evaluated even where one before them failed: up to the last that does
+	// more than pass or fail.
 	decisive int
 }
 

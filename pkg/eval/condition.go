@@ -60,10 +60,10 @@ func (s *scope) operand(c *condition) *value {
 
 // evaluateNested evaluates a gate that a condition names, and exposes it.
 func (s *scope) evaluateNested(gate *spec) {
-	if seen, ok := s.memo.find(gate); ok {
+	if seen := s.memo.find(gate); seen != nil {
 		s.res.Pass, s.res.RuleID = seen.pass, seen.ruleID
 		if s.rec != nil {
-			s.rec.exposures = append(s.rec.exposures, s.rec.exposures[seen.from:seen.to]...)
+			s.rec.exposures = append(s.rec.exposures, seen.exposures...)
 		}
 	} else if !s.evaluateGate(gate) {
 		return
@@ -87,23 +87,23 @@ func (s *scope) evaluateGate(gate *spec) (ok bool) {
 	if s.rec != nil {
 		s.first = len(s.rec.exposures)
 	}
-	from := s.first
 	s.evaluate(gate, KindGate)
 	if s.unsupported || s.failed {
 		return false
 	}
 	e := memoEntry{gate: gate, ruleID: s.res.RuleID, pass: s.res.Pass}
 	if s.rec != nil {
-		e.from, e.to = from, len(s.rec.exposures)
+		e.exposures = s.exposures()
 	}
 	if gate.name != "" {
-		s.memo.add(e)
+		s.remember(e)
 	}
 	s.first = parent
 	return true
 }
 
-// inList tests membership in an ID list. A target that is no string names no list, and a value without a text is in none.
+// inList tests membership in an ID list. A target that is no string names no list, and a value without a text is in
+// none.
 func (s *scope) inList(c *condition, v *value) bool {
 	lists := s.e.options.IDLists
 	if lists == nil || c.target.kind != kindString || !v.hasText {
@@ -154,6 +154,7 @@ func (s *scope) experimentGroup(experiment *spec) *value {
 	inner := scope{e: s.e, user: s.user, now: s.now, hops: s.hops + 1, steps: s.steps}
 	inner.res.Version, inner.res.SamplingRate = -1, -1
 	inner.evaluate(experiment, KindExperiment)
+	inner.release()
 	s.steps = inner.steps
 	if inner.failed || inner.res.GroupName == "" {
 		return absent

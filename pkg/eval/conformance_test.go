@@ -17,8 +17,9 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
 
-// The files under testdata/conformance hold answers of Statsig's official Server Core SDK; its README says how they were
-// made. Every answer is compared, cell by cell, but for those in fuzz/unstable.json, which the SDK itself doesn't repeat.
+// The files under testdata/conformance hold answers of Statsig's official Server Core SDK; its README says how they
+// were made. Every answer is compared, cell by cell, but for those in fuzz/unstable.json, which the SDK itself
+// doesn't repeat.
 
 const conformanceData = "../../testdata/conformance"
 

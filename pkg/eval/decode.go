@@ -10,7 +10,7 @@ import (
 
 // Document is a decoded, not yet compiled config specs document. It is immutable and safe for concurrent use.
 //
-// A Document, and every Snapshot compiled from it, holds one private copy of the document's text. That is deliberate:
+// A Document, and every Snapshot compiled from it, holds the document's text. That is deliberate:
 // names, salts, rule IDs and values are parts of that one string instead of allocations of their own, values are handed
 // out as the service spelled them, and Diff compares the text of two specs without hashing either.
 type Document struct{ doc }
@@ -54,15 +54,18 @@ type Problem struct {
 
 // Decode reads a config specs document of the v2 form, or of the v1 form in which conditions stand inside rules. A spec
 // that can't be read is left out and listed in Problems, as the reference SDK does; a document that can't be read is
-// refused with an error that wraps ErrMalformed. Text behind the document's closing brace is ignored. The document is
-// copied; text may be reused afterwards. Decode never panics.
-func Decode(text []byte) (*Document, error) {
-	if !utf8.Valid(text) {
+// refused with an error that wraps ErrMalformed. Text behind the document's closing brace is ignored. The text is
+// copied, so it may be reused afterwards. Decode never panics.
+func Decode(text []byte) (*Document, error) { return DecodeString(string(text)) }
+
+// DecodeString is Decode for a text that need not be copied.
+func DecodeString(text string) (*Document, error) {
+	if !utf8.ValidString(text) {
 		return nil, fmt.Errorf("%w: text is not UTF-8", ErrMalformed)
 	}
 	d := &Document{}
 	d.conditions = map[string]*rawCondition{}
-	r := &reader{doc: string(text)}
+	r := &reader{doc: text}
 	documentObject.read(r, &d.doc)
 	d.ruleConditions = r.ruleConditions
 	d.requireV2Members(r)
@@ -75,10 +78,24 @@ func Decode(text []byte) (*Document, error) {
 	case r.mismatch != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, r.mismatch)
 	}
-	sum := sha256.Sum256(text)
-	d.hash = hex.EncodeToString(sum[:16])
+	d.hash = hashDocument(text)
 	return d, nil
 }
+
+// hashDocument hashes a text in pieces, because as a whole it would have to be copied into bytes.
+func hashDocument(text string) string {
+	h := sha256.New()
+	var piece [1 << 12]byte
+	for text != "" {
+		n := copy(piece[:], text)
+		_, _ = h.Write(piece[:n]) // a hash never fails to write
+		text = text[n:]
+	}
+	return hex.EncodeToString(h.Sum(nil)[:documentHashSize])
+}
+
+// documentHashSize is the size of Snapshot.Hash in bytes.
+const documentHashSize = 16
 
 // requireV2Members rejects a v2 document without the members that a v1 document doesn't have.
 func (d *doc) requireV2Members(r *reader) {

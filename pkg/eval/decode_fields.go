@@ -18,11 +18,13 @@ var documentObject = object[doc]{
 	{"checksum", false, nullable(func(r *reader, d *doc) { d.checksum = r.str() })},
 	{"company_id", false, nullable(func(r *reader, _ *doc) { r.str() })},
 	{"response_format", false, nullable(func(r *reader, _ *doc) { r.str() })},
-	{"hashed_sdk_key_used", false, nullable(func(r *reader, d *doc) { d.hashedKey = r.str() })},
+	{"hashed_sdk_key_used", false, func(r *reader, d *doc) { d.hashedKey, _ = stringValue(r.raw()) }},
 	{"default_environment", false, nullable(func(r *reader, d *doc) { d.defaultEnvironment = r.str() })},
 	{"app_id", false, nullable(func(r *reader, d *doc) { d.appID = r.readable() })},
-	{"param_stores", false, nullable(func(r *reader, d *doc) { d.stores = readMap(r, storeObject, finishStore) })},
-	{"cmab_configs", false, nullable(func(r *reader, d *doc) { d.bandits = readMap(r, banditObject, finishBandit) })},
+	{"param_stores", false, nullable(func(r *reader, d *doc) { d.stores = readMap(r, storeObject, (*rawStore).setName) })},
+	{"cmab_configs", false, nullable(func(r *reader, d *doc) {
+		d.bandits = readMap(r, banditObject, (*rawBandit).setName)
+	})},
 	{"override_rules", false, nullable(func(r *reader, d *doc) { d.readOverrideRules(r) })},
 	{"overrides", false, nullable(func(r *reader, d *doc) { d.readOverrides(r) })},
 	{"id_lists", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.boolean() }) })},
@@ -48,10 +50,10 @@ var specObject = object[rawSpec]{
 	{"entity", true, func(r *reader, s *rawSpec) { s.entity = r.str() }},
 	{"version", false, nullable(func(r *reader, s *rawSpec) { s.version = r.unsigned(math.MaxUint32) })},
 	{"isActive", false, nullable(func(r *reader, s *rawSpec) { s.isActive = r.tristate() })},
-	{"hasSharedParams", false, nullable(func(r *reader, s *rawSpec) { s.hasSharedParams = r.tristate() })},
+	{"hasSharedParams", false, nullable(func(r *reader, _ *rawSpec) { r.boolean() })},
 	{"explicitParameters", false, nullable(func(r *reader, s *rawSpec) { s.explicitParameters = r.strings() })},
-	{"targetAppIDs", false, nullable(func(r *reader, s *rawSpec) { s.targetAppIDs = r.strings() })},
-	{"fieldsUsed", false, nullable(func(r *reader, s *rawSpec) { s.fieldsUsed = r.strings() })},
+	{"targetAppIDs", false, nullable(func(r *reader, _ *rawSpec) { r.strings() })},
+	{"fieldsUsed", false, nullable(func(r *reader, _ *rawSpec) { r.strings() })},
 	{"forwardAllExposures", false, nullable(func(r *reader, s *rawSpec) { s.forwardAllExposures = r.boolean() })},
 	{"useNewLayerEval", false, nullable(func(r *reader, s *rawSpec) { s.useNewLayerEval = r.boolean() })},
 }
@@ -67,7 +69,9 @@ var ruleObject = object[rawRule]{
 	{"idType", true, func(r *reader, l *rawRule) { l.idType = r.str() }},
 	{"configDelegate", false, nullable(func(r *reader, l *rawRule) { l.configDelegate, l.hasDelegate = r.str(), true })},
 	{"isExperimentGroup", false, nullable(func(r *reader, l *rawRule) { l.experimentGroup = r.boolean() })},
-	{"samplingRate", false, nullable(func(r *reader, l *rawRule) { l.samplingRate, l.hasSampling = r.unsigned(math.MaxInt64), true })},
+	{"samplingRate", false, nullable(func(r *reader, l *rawRule) {
+		l.samplingRate, l.hasSampling = r.unsigned(math.MaxInt64), true
+	})},
 }
 
 var conditionObject = object[rawCondition]{

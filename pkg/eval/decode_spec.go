@@ -1,7 +1,5 @@
 package eval
 
-import "fmt"
-
 func (d *doc) see(name string) {
 	if d.seen == nil {
 		d.seen = map[string]bool{}
@@ -11,13 +9,8 @@ func (d *doc) see(name string) {
 
 func (d *doc) readConditions(r *reader) {
 	r.each(func(name string) {
-		r.peek()
-		start := r.pos
 		c := r.conditions.next()
-		conditionObject.read(r, c)
-		if r.err == nil {
-			c.text = r.doc[start:r.pos]
-		}
+		c.text = r.captured(func() { conditionObject.read(r, c) })
 		d.conditions[name] = c
 	})
 }
@@ -27,17 +20,14 @@ func (d *doc) readOverrides(r *reader) {
 	d.overrides = map[string][]rawMapping{}
 	d.overrideTexts = map[string]string{}
 	r.each(func(name string) {
-		r.peek()
-		start := r.pos
 		var list []rawMapping
-		r.elements(func() {
-			list = append(list, rawMapping{})
-			mappingObject.read(r, &list[len(list)-1])
+		d.overrideTexts[name] = r.captured(func() {
+			r.elements(func() {
+				list = append(list, rawMapping{})
+				mappingObject.read(r, &list[len(list)-1])
+			})
 		})
 		d.overrides[name] = list
-		if r.err == nil {
-			d.overrideTexts[name] = r.doc[start:r.pos]
-		}
 	})
 }
 
@@ -66,24 +56,22 @@ func (d *doc) specs(r *reader, kind Kind) []*rawSpec {
 
 // spec reads one spec; one that can't be read becomes a problem and nil.
 func (d *doc) spec(r *reader, kind Kind, name string, o object[rawSpec]) *rawSpec {
-	r.peek()
-	start, outer := r.pos, r.mismatch
+	outer := r.mismatch
 	r.mismatch = nil
 	s := r.specs.next()
 	s.name, s.version = name, -1
-	o.read(r, s)
+	s.text = r.captured(func() { o.read(r, s) })
 	problem := r.mismatch
 	r.mismatch = outer
 	switch {
 	case r.err != nil:
 		return nil
 	case problem != nil:
-		d.problems = append(d.problems, Problem{Kind: kind, Name: s.name, Message: fmt.Sprint(problem)})
+		d.problems = append(d.problems, Problem{Kind: kind, Name: s.name, Message: problem.Error()})
 		return nil
 	}
-	s.text = r.doc[start:r.pos]
-	if r.legacy && s.idType == "" {
-		s.idType = userIDType
+	if r.legacy {
+		s.setLegacyDefaults(kind)
 	}
 	return s
 }

@@ -8,16 +8,22 @@ var namedSpecObject = append(object[rawSpec]{
 	{"name", true, func(r *reader, s *rawSpec) { s.name = r.str() }},
 }, specObject...)
 
-// inlinedCondition reads a condition of a v1 document; equal texts give the same condition.
-func (r *reader) inlinedCondition() *rawCondition {
-	r.peek()
-	start := r.pos
-	c := r.conditions.next()
-	conditionObject.read(r, c)
-	if r.err != nil {
-		return c
+// legacyEntities are the entities of specs that don't say.
+var legacyEntities = map[Kind]string{KindGate: "feature_gate", KindDynamicConfig: "dynamic_config", KindLayer: "layer"}
+
+func (s *rawSpec) setLegacyDefaults(kind Kind) {
+	if s.idType == "" {
+		s.idType = userIDType
 	}
-	c.text = r.doc[start:r.pos]
+	if s.entity == "" {
+		s.entity = legacyEntities[kind]
+	}
+}
+
+// inlinedCondition reads a condition inside a rule; equal texts give the same condition.
+func (r *reader) inlinedCondition() *rawCondition {
+	c := r.conditions.next()
+	c.text = r.captured(func() { conditionObject.read(r, c) })
 	if same, ok := r.inlined[c.text]; ok {
 		return same
 	}

@@ -118,31 +118,3 @@ func (r *reader) readRuleConditions(l *rawRule) {
 	})
 	l.firstCondition, l.conditions = first, len(r.ruleConditions)-first
 }
-
-// stringValue decodes a JSON string.
-func stringValue(text string) (string, bool) {
-	if text == "" || text[0] != '"' {
-		return "", false
-	}
-	r := &reader{doc: text}
-	return r.str(), r.mismatch == nil
-}
-
-// readMap reads an object of objects. finish, where given, is told each entry's name and text.
-func readMap[T any](r *reader, o object[T], finish func(t *T, name, text string)) map[string]*T {
-	m := map[string]*T{}
-	r.each(func(name string) {
-		r.peek()
-		start := r.pos
-		t := new(T)
-		o.read(r, t)
-		if r.err == nil {
-			finish(t, name, r.doc[start:r.pos])
-		}
-		m[name] = t
-	})
-	return m
-}
-
-func finishStore(s *rawStore, name, text string)   { s.name, s.text = name, text }
-func finishBandit(b *rawBandit, name, text string) { b.name, b.text = name, text }

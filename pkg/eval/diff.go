@@ -187,19 +187,12 @@ func (d *differ) sameMappings(name string, a, b *spec) bool {
 	if a == nil || b == nil {
 		return true
 	}
-	for i := range a.mappings {
-		for j := range a.mappings[i].rules {
-			if !d.sameConditions(a.mappings[i].rules[j].rule, b.mappings[i].rules[j].rule) {
-				return false
-			}
-		}
-	}
-	return true
+	return slices.EqualFunc(a.mappings, b.mappings, func(m, n mapping) bool {
+		return slices.EqualFunc(m.rules, n.rules, func(l, k mappingRule) bool { return d.sameConditions(l.rule, k.rule) })
+	})
 }
 
-func sameBandit(a, b *spec) bool {
-	return a.banditText() == b.banditText()
-}
+func sameBandit(a, b *spec) bool { return a.banditText() == b.banditText() }
 
 func (s *spec) banditText() string {
 	if s == nil || s.bandit == nil {

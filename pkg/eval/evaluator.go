@@ -2,14 +2,15 @@ package eval
 
 import (
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 )
 
 // IDLists answers membership in ID lists. Implementations are immutable or safe for concurrent use.
 type IDLists interface {
-	// Contains reports whether the list holds hash, the first eight characters of base64(SHA-256(id)). It is false for an
-	// unknown list.
+	// Contains reports whether the list holds hash, the first eight characters of base64(SHA-256(id)). It is false
+	// for an unknown list.
 	Contains(list, hash string) bool
 }
 
@@ -108,13 +109,13 @@ type scope struct {
 	unsupported bool
 	overridden  bool
 	failed      bool
-	typed       bool // the ID type was set
-	undelegated bool // the list of undelegated exposures was set, if only to an empty one
-	memo        memo
+	typed       bool  // the ID type was set
+	undelegated bool  // the list of undelegated exposures was set, if only to an empty one
+	memo        *memo // nil until a gate is met
 }
 
-// Evaluate answers for one entity of kind gate, dynamic config, experiment or layer. A nil user has no ID and no fields.
-// rec may be nil: then exposures are not collected.
+// Evaluate answers for one entity of kind gate, dynamic config, experiment or layer. A nil user has no ID and no
+// fields. rec may be nil: then exposures are not collected.
 func (e *Evaluator) Evaluate(r Ref, u *User, now time.Time, rec *Recorder) Result {
 	if u == nil {
 		u = e.nobody
@@ -125,6 +126,7 @@ func (e *Evaluator) Evaluate(r Ref, u *User, now time.Time, rec *Recorder) Resul
 		rec.exposures = rec.exposures[:0]
 	}
 	s.finish(s.evaluateName(r))
+	s.release()
 	return s.res
 }
 
@@ -262,7 +264,8 @@ func (s *scope) finalize(sp *spec, l *rule) {
 func (s *scope) reset() {
 	s.res = Result{Ref: s.res.Ref, Version: -1, SamplingRate: -1}
 	s.nested, s.unsupported, s.overridden, s.typed, s.undelegated = 0, false, false, false, false
-	if s.rec != nil {
-		s.first = len(s.rec.exposures)
+	if s.rec != nil && len(s.rec.exposures) > s.first {
+		// The memo still refers to what is dropped here, so it must not be overwritten.
+		s.rec.exposures = slices.Clone(s.rec.exposures[:s.first])
 	}
 }

@@ -4,7 +4,7 @@ import "github.com/tidwall/gjson"
 
 // layerValue is a layer's value put together from several rules.
 type layerValue struct {
-	// parts are the objects merged so far, each with the rule its members come from.
+	// json holds the members merged so far, without the braces around them; rules says where each comes from.
 	json  []byte
 	rules []parameterRule
 }

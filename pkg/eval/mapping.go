@@ -1,7 +1,7 @@
 package eval
 
-// evaluateMapping answers with the spec that a mapping of the document puts in place of sp for this user. Exposures made
-// while its rules are tried don't count.
+// evaluateMapping answers with the spec that a mapping of the document puts in place of sp for this user; false means
+// that none does. Exposures made while its rules are tried don't count.
 func (s *scope) evaluateMapping(sp *spec, kind Kind) bool {
 	if s.hops >= maxHops {
 		return false
@@ -10,11 +10,15 @@ func (s *scope) evaluateMapping(sp *spec, kind Kind) bool {
 		m := &sp.mappings[i]
 		for j := range m.rules {
 			r := &m.rules[j]
-			if r.start > s.now || !s.appliesToUser(r.rule) {
+			if r.start > s.now {
 				continue
 			}
+			applies := s.appliesToUser(r.rule)
 			if s.failed {
 				return false
+			}
+			if !applies {
+				continue
 			}
 			s.res.OverrideConfigName = m.target.name
 			s.hops++
@@ -34,10 +38,7 @@ func (s *scope) evaluateMapping(sp *spec, kind Kind) bool {
 // spec included.
 func (s *scope) appliesToUser(l *rule) bool {
 	s.evaluateRule(l)
-	ok := s.res.Pass && !s.unsupported
-	if s.failed {
-		return true
-	}
+	matches := s.res.Pass && !s.unsupported && !s.failed
 	s.reset()
-	return ok && s.passes(l)
+	return matches && s.passes(l)
 }

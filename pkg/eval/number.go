@@ -23,9 +23,7 @@ func parseFloat(s string) (float64, bool) {
 
 // floatSyntax checks the grammar first: strconv accepts more, and allocates an error for each word it refuses.
 func floatSyntax(s string) bool {
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		s = s[1:]
-	}
+	s = unsigned(s)
 	if s == "" {
 		return false
 	}
@@ -39,29 +37,24 @@ func floatSyntax(s string) bool {
 		fraction = digits(s[1:])
 		s = s[1+fraction:]
 	}
-	if whole+fraction == 0 {
-		return false
-	}
 	if s == "" {
-		return true
+		return whole+fraction > 0
 	}
-	if s[0]|0x20 != 'e' {
-		return false
-	}
-	s = s[1:]
+	exponent := unsigned(s[1:])
+	return whole+fraction > 0 && s[0]|0x20 == 'e' && exponent != "" && digits(exponent) == len(exponent)
+}
+
+// unsigned drops a sign.
+func unsigned(s string) string {
 	if s != "" && (s[0] == '+' || s[0] == '-') {
-		s = s[1:]
+		return s[1:]
 	}
-	return s != "" && digits(s) == len(s)
+	return s
 }
 
 // parseInt reads a signed 64-bit decimal integer with an optional sign.
 func parseInt(s string) (int64, bool) {
-	unsigned := s
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		unsigned = s[1:]
-	}
-	if unsigned == "" || len(unsigned) > 0 && digits(unsigned) != len(unsigned) {
+	if u := unsigned(s); u == "" || digits(u) != len(u) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(s, 10, 64)

@@ -93,3 +93,15 @@ func (r *reader) strings() []string {
 	r.elements(func() { list = append(list, r.str()) })
 	return list
 }
+
+// readMap reads an object of objects; name is told each entry's name and text.
+func readMap[T any](r *reader, o object[T], name func(t *T, name, text string)) map[string]*T {
+	m := map[string]*T{}
+	r.each(func(key string) {
+		t := new(T)
+		text := r.captured(func() { o.read(r, t) })
+		name(t, key, text)
+		m[key] = t
+	})
+	return m
+}

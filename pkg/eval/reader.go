@@ -142,6 +142,17 @@ func (r *reader) str() string {
 // boolean reads true or false.
 func (r *reader) boolean() bool { return r.tristate() == yes }
 
+// captured returns the text of the value that read reads.
+func (r *reader) captured(read func()) string {
+	r.peek()
+	start := r.pos
+	read()
+	if r.err != nil {
+		return ""
+	}
+	return r.doc[start:r.pos]
+}
+
 // null steps over a null and reports whether there was one.
 func (r *reader) null() bool {
 	if r.peek() != 'n' {
@@ -153,13 +164,7 @@ func (r *reader) null() bool {
 
 // raw steps over one value of any type and returns its text.
 func (r *reader) raw() string {
-	r.peek()
-	start := r.pos
-	r.skip()
-	if r.err != nil {
-		return ""
-	}
-	return r.doc[start:r.pos]
+	return r.captured(r.skip)
 }
 
 // text reads the string that starts here. It reports false where an escape names half a surrogate pair, which has no
@@ -175,4 +180,13 @@ func (r *reader) text() (s string, ok bool) {
 		return s, true
 	}
 	return unescape(s)
+}
+
+// stringValue decodes a JSON string; ok is false for any other value.
+func stringValue(text string) (s string, ok bool) {
+	if text == "" || text[0] != '"' {
+		return "", false
+	}
+	r := &reader{doc: text}
+	return r.str(), r.mismatch == nil
 }

@@ -16,8 +16,8 @@ type SecondaryExposure struct {
 	RuleID    string
 }
 
-// Result is the outcome of one evaluation. Evaluation returns no Go error: Details.Reason says what happened. Its slices
-// must not be changed; the exposures are valid until the Recorder is used again.
+// Result is the outcome of one evaluation. Evaluation returns no Go error: Details.Reason says what happened. Its
+// slices must not be changed; the exposures are valid until the Recorder is used again.
 type Result struct {
 	Ref
 	// Pass is a gate's value. For configs and layers it tells whether a rule passed.

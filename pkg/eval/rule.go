@@ -73,7 +73,7 @@ func (s *scope) passes(l *rule) bool {
 	case 0:
 		return false
 	}
-	bucket := s.e.snapshot.hash(&l.salts, s.user.unit(l.unit).text) % passBuckets
+	bucket := s.e.snapshot.hash(l.salts, s.user.unit(l.unit).text) % passBuckets
 	return float64(bucket) < l.passPercentage*100
 }
 

@@ -1,6 +1,7 @@
 package eval
 
-// slab hands out values from larger blocks: a document has thousands of specs and conditions that live and die together.
+// slab hands out values from larger blocks: a document has thousands of specs and conditions that live and die
+// together.
 type slab[T any] struct{ free []T }
 
 const slabSize = 128

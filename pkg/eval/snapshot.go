@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// Snapshot is one compiled document. It is immutable and safe for any number of goroutines. It holds the document's text.
+// Snapshot is one compiled document. It is immutable and safe for any number of goroutines. It holds the document's
+// text.
 type Snapshot struct {
 	facts   facts
 	origin  Origin
@@ -13,8 +14,8 @@ type Snapshot struct {
 	configs map[string]*spec
 	layers  map[string]*spec
 	stores  map[string]*rawStore
-	// hashes are kept for reuse; they carry nothing from one evaluation to the next.
-	hashes sync.Pool
+	// hashes and memos are kept for reuse; they carry nothing from one evaluation to the next.
+	hashes, memos sync.Pool
 	// appID is the value of target_app conditions.
 	appID *value
 }

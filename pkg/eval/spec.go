@@ -22,12 +22,9 @@ type rawSpec struct {
 	defaultValue        returnable
 	rules               []rawRule
 	explicitParameters  []string
-	fieldsUsed          []string
-	targetAppIDs        []string
 	version             int64 // -1 when absent
 	enabled             bool
 	isActive            tristate
-	hasSharedParams     tristate
 	forwardAllExposures bool
 	useNewLayerEval     bool
 }
@@ -115,6 +112,8 @@ type rawStore struct {
 	parameters map[string]rawParameter
 }
 
+func (s *rawStore) setName(name, text string) { s.name, s.text = name, text }
+
 // rawBandit is a contextual multi-armed bandit, an entry of cmab_configs.
 type rawBandit struct {
 	name         string
@@ -132,6 +131,8 @@ type rawBandit struct {
 	hasGate      bool
 	hasModels    bool
 }
+
+func (b *rawBandit) setName(name, text string) { b.name, b.text = name, text }
 
 // rawArm is one group of a bandit.
 type rawArm struct {

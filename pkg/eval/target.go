@@ -17,7 +17,8 @@ type target struct {
 	text      string
 	number    float64
 	time      int64
-	// keys are an array's elements in lower case, or an object's names as they are. Many stand in set instead.
+	// keys are an array's elements in lower case, or an object's names as they are. Where a key is looked up, more than
+	// maxLinear of them are sorted, and more than maxSorted stand in set instead.
 	keys    []string
 	set     map[string]struct{}
 	items   *targetItems
@@ -61,25 +62,37 @@ func prepareKeys(t *target, json gjson.Result) {
 	})
 }
 
+// maxSorted is how many keys are sorted instead of hashed: a hash table takes several times their memory.
+const maxSorted = 64
+
 // prepareSet prepares for looking one key up.
 func prepareSet(t *target, json gjson.Result) {
-	if prepareKeys(t, json); len(t.keys) <= maxLinear {
-		return
+	prepareKeys(t, json)
+	switch {
+	case len(t.keys) <= maxLinear:
+	case len(t.keys) <= maxSorted:
+		slices.Sort(t.keys)
+	default:
+		t.set = make(map[string]struct{}, len(t.keys))
+		for _, key := range t.keys {
+			t.set[key] = struct{}{}
+		}
+		t.keys = nil
 	}
-	t.set = make(map[string]struct{}, len(t.keys))
-	for _, key := range t.keys {
-		t.set[key] = struct{}{}
-	}
-	t.keys = nil
 }
 
 // has looks a key up.
 func (t *target) has(key string) bool {
-	if t.set != nil {
+	switch {
+	case t.set != nil:
 		_, ok := t.set[key]
 		return ok
+	case len(t.keys) > maxLinear:
+		_, ok := slices.BinarySearch(t.keys, key)
+		return ok
+	default:
+		return slices.Contains(t.keys, key)
 	}
-	return slices.Contains(t.keys, key)
 }
 
 // targetItems are an array's elements, or an object's members. Of elements equal but for case only the last is kept, in

@@ -182,7 +182,8 @@ const maxYearDigits = 16
 // maxYear bounds the years the reference's date library knows, on both sides of year 0.
 const maxYear = 262_142
 
-// unixMilli reports false for a date that isn't in the calendar. Second 60 is allowed and is the next minute's second 0.
+// unixMilli reports false for a date that isn't in the calendar. Second 60 is allowed and is the next minute's second
+// 0.
 func (c civil) unixMilli() (ms int64, ok bool) {
 	if c.year > maxYear || c.year < -maxYear || c.month < 1 || c.month > 12 || c.day < 1 ||
 		c.day > daysIn(c.year, c.month) || c.hour > 23 || c.minute > 59 || c.second > 60 {

@@ -23,9 +23,9 @@ var topFieldKeys = [...]struct {
 	{fieldCountry, "country"}, {fieldLocale, "locale"}, {fieldAppVersion, "appVersion"},
 }
 
-// ParseUser reads a user as the SDKs serialise it: userID, customIDs, email, ip, userAgent, country, locale, appVersion,
-// custom, privateAttributes and statsigEnvironment. Unknown members are ignored. IDs and properties that are no strings
-// count by their text. An error wraps ErrInvalidUser.
+// ParseUser reads a user as the SDKs serialise it: userID, customIDs, email, ip, userAgent, country, locale,
+// appVersion, custom, privateAttributes and statsigEnvironment. Unknown members are ignored. IDs and properties that
+// are no strings count by their text. An error wraps ErrInvalidUser.
 func ParseUser(text []byte) (*User, error) {
 	r := &reader{doc: string(text)}
 	switch object := r.raw(); {

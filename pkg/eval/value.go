@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // valueKind is the JSON kind of a user's value.
@@ -24,8 +25,8 @@ const (
 )
 
 // value is a user-side operand with all its views worked out: what it is as a number, a text, an instant, and so on.
-// The zero value is a missing one. Values are shared by evaluations and never change, but for what nested holds. Its size
-// is kept to one cache line: evaluating many users in turn is a matter of memory.
+// The zero value is a missing one. Values are shared by evaluations and never change, but for what nested holds. Its
+// size is kept to one cache line: evaluating many users in turn is a matter of memory.
 type value struct {
 	kind       valueKind
 	truth      bool
@@ -92,6 +93,14 @@ func (v *value) setNumber(f float64) {
 func (v *value) setInt(n int64) {
 	v.setNumber(float64(n))
 	v.setInstant(n)
+}
+
+func (v *value) setUint(n uint64) {
+	if n > math.MaxInt64 {
+		v.setNumber(float64(n))
+		return
+	}
+	v.setInt(int64(n))
 }
 
 func (v *value) setString(s string) {
@@ -176,10 +185,8 @@ func (v *value) setReflected(x reflect.Value) {
 	switch {
 	case x.CanInt():
 		v.setInt(x.Int())
-	case x.CanUint() && x.Uint() <= math.MaxInt64:
-		v.setInt(int64(x.Uint()))
 	case x.CanUint():
-		v.setNumber(float64(x.Uint()))
+		v.setUint(x.Uint())
 	case x.CanFloat():
 		v.setNumber(x.Float())
 	case x.Kind() == reflect.Bool:
@@ -233,8 +240,9 @@ func isNested(r reflect.Value) bool {
 	return r.Kind() == reflect.Slice || r.Kind() == reflect.Array || r.Kind() == reflect.Map
 }
 
-// appendJSON appends x as compact JSON in the reference's spelling: whole numbers are integers, only what must be escaped
-// is, members of objects are sorted by name. What nests deeper than the reference reads is null; depth is that of x.
+// appendJSON appends x as compact JSON in the reference's spelling: whole numbers are integers, only what must be
+// escaped is, members of objects are sorted by name. What nests deeper than the reference reads is null; depth is
+// that of x.
 func appendJSON(dst []byte, x any, depth int) []byte {
 	switch x := x.(type) {
 	case nil:
@@ -247,11 +255,11 @@ func appendJSON(dst []byte, x any, depth int) []byte {
 		return appendNestedFloat(dst, x)
 	case json.Number:
 		return append(dst, canonicalNumber(string(x))...)
+	case []any, map[string]any:
+		return appendJSONNested(dst, x, depth)
 	}
 	r := reflect.ValueOf(x)
 	switch {
-	case isNested(r) && depth > maxValueDepth:
-		return append(dst, "null"...)
 	case isNested(r):
 		return appendJSONNested(dst, plain(r), depth)
 	case r.CanInt():
@@ -271,6 +279,9 @@ func appendJSON(dst []byte, x any, depth int) []byte {
 
 // appendJSONNested appends what plain returns.
 func appendJSONNested(dst []byte, x any, depth int) []byte {
+	if depth > maxValueDepth {
+		return append(dst, "null"...)
+	}
 	switch x := x.(type) {
 	case []any:
 		dst = append(dst, '[')
@@ -308,9 +319,9 @@ func appendJSONString(dst []byte, s string) []byte {
 	for _, c := range strings.ToValidUTF8(s, "\ufffd") {
 		switch {
 		case c == '"' || c == '\\':
-			dst = append(dst, '\\', byte(c))
+			dst = utf8.AppendRune(append(dst, '\\'), c)
 		case c >= ' ':
-			dst = append(dst, string(c)...)
+			dst = utf8.AppendRune(dst, c)
 		case c == '\n':
 			dst = append(dst, `\n`...)
 		case c == '\r':

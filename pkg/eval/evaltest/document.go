@@ -164,7 +164,9 @@ func Static(value any) map[string]any {
 
 // FromGate is a parameter of a store with one value for either outcome of a gate.
 func FromGate(gate string, pass, fail any) map[string]any {
-	return map[string]any{"ref_type": "gate", "param_type": "any", "gate_name": gate, "pass_value": pass, "fail_value": fail}
+	return map[string]any{
+		"ref_type": "gate", "param_type": "any", "gate_name": gate, "pass_value": pass, "fail_value": fail,
+	}
 }
 
 // FromDynamicConfig is a parameter of a store that stands for one of a dynamic config.
