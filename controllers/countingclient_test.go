@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type crashPoint struct {
 type apiRequests struct {
 	// crashAt is nil for an operator that lives. It must be set before the operator starts.
 	crashAt *crashPoint
+	// podNews, if set, is locked to keep the watch of pods from telling anything. It must be set before the operator starts.
+	podNews *sync.RWMutex
 
 	mu      sync.Mutex
 	writes  []write
@@ -53,7 +56,7 @@ func (r *apiRequests) wrap(next http.RoundTripper) http.RoundTripper {
 		w, changes := writeOf(request)
 		fails, reaches := r.note(w, changes)
 		if !fails {
-			return next.RoundTrip(request)
+			return r.delayNews(next, request)
 		}
 		if reaches {
 			if response, err := next.RoundTrip(request); err == nil {
@@ -62,6 +65,27 @@ func (r *apiRequests) wrap(next http.RoundTripper) http.RoundTripper {
 		}
 		return nil, errCrashed
 	})
+}
+
+// delayNews sends a request; what a watch of pods brings waits for podNews.
+func (r *apiRequests) delayNews(next http.RoundTripper, request *http.Request) (*http.Response, error) {
+	response, err := next.RoundTrip(request)
+	if err == nil && r.podNews != nil && strings.HasSuffix(request.URL.Path, "/pods") && request.URL.Query().Has("watch") {
+		response.Body = delayedBody{response.Body, r.podNews}
+	}
+	return response, err
+}
+
+type delayedBody struct {
+	io.ReadCloser
+	news *sync.RWMutex
+}
+
+func (b delayedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.news.RLock()
+	defer b.news.RUnlock()
+	return n, err
 }
 
 // note counts a request and says what becomes of it.

@@ -80,25 +80,25 @@ func (r *FlagBindingReconciler) releasePods(ctx context.Context, s *bindingScope
 			}
 		}
 	}
-	released, err := r.releaseMarked(ctx, s.binding, wanted)
+	list := metadataListOf(podKind)
+	err := r.Client.List(ctx, list, client.InNamespace(s.binding.Namespace),
+		client.MatchingFields{indexMarker: podMarker(s.binding.Name)})
+	if err != nil {
+		return fmt.Errorf("listing annotated pods: %w", err)
+	}
+	released, err := r.releaseMarked(ctx, s.binding, list.Items, wanted)
 	s.wrote += released
 	return err
 }
 
-// releaseMarked withdraws the binding's annotations from every pod that carries its marker, but for those to be kept.
+// releaseMarked withdraws the binding's annotations from those of the pods that carry its marker and are not to be kept.
 func (r *FlagBindingReconciler) releaseMarked(
-	ctx context.Context, binding *v1alpha1.FlagBinding, keep map[types.UID]bool,
+	ctx context.Context, binding *v1alpha1.FlagBinding, pods []metav1.PartialObjectMetadata, keep map[types.UID]bool,
 ) (released int, err error) {
-	list := metadataListOf(podKind)
-	err = r.Client.List(ctx, list, client.InNamespace(binding.Namespace),
-		client.MatchingFields{indexMarker: podMarker(binding.Name)})
-	if err != nil {
-		return 0, fmt.Errorf("listing annotated pods: %w", err)
-	}
 	var errs []error
-	for i := range list.Items {
-		pod := &list.Items[i]
-		if keep[pod.UID] || !pod.DeletionTimestamp.IsZero() {
+	for i := range pods {
+		pod := &pods[i]
+		if _, marked := pod.Annotations[podMarker(binding.Name)]; !marked || keep[pod.UID] || !pod.DeletionTimestamp.IsZero() {
 			continue
 		}
 		if err := r.releasePod(ctx, binding.Name, pod); err != nil {
@@ -137,7 +137,12 @@ func (r *FlagBindingReconciler) reconcileDelete(ctx context.Context, binding *v1
 		return fmt.Errorf("reading namespace %s: %w", binding.Namespace, err)
 	}
 	if err == nil && namespace.DeletionTimestamp.IsZero() {
-		if _, err := r.releaseMarked(ctx, binding, nil); err != nil {
+		// Past the cache, which may not know yet what the last reconcile wrote: nobody will come back for it.
+		list := metadataListOf(podKind)
+		if err := r.Live.List(ctx, list, client.InNamespace(binding.Namespace)); err != nil {
+			return fmt.Errorf("listing annotated pods: %w", err)
+		}
+		if _, err := r.releaseMarked(ctx, binding, list.Items, nil); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -124,6 +125,10 @@ func (r *FlagBindingReconciler) applyConfigMap(
 	if isCurrent(existing, s.binding, spec, content) {
 		return nil
 	}
+	if err := r.prune(ctx, existing, content); err != nil {
+		outcome.objects--
+		return err
+	}
 	if err := r.writeConfigMap(ctx, s, spec, name, content, existing != nil); err != nil {
 		outcome.objects--
 		return err
@@ -210,6 +215,24 @@ func isCurrent(
 // ownsConfigMap reports whether the ConfigMap goes with the binding.
 func ownsConfigMap(spec *v1alpha1.ConfigMapTarget) bool {
 	return spec.DeletionPolicy != v1alpha1.DeletionRetain
+}
+
+// prune removes keys that somebody else added to a ConfigMap of ours: its content is the binding's alone, and server-side apply
+// removes only what the applier itself wrote. As long as the content has the hash it was written with, nobody did.
+func (r *FlagBindingReconciler) prune(ctx context.Context, existing *corev1.ConfigMap, content map[string]string) error {
+	if existing == nil || (len(existing.BinaryData) == 0 && existing.Annotations[v1alpha1.HashAnnotation] == render.Hash(existing.Data)) {
+		return nil
+	}
+	pruned := existing.DeepCopy()
+	pruned.BinaryData = nil
+	maps.DeleteFunc(pruned.Data, func(key, _ string) bool { _, wanted := content[key]; return !wanted })
+	if len(existing.BinaryData) == 0 && len(pruned.Data) == len(existing.Data) {
+		return nil
+	}
+	if err := r.Client.Patch(ctx, pruned, client.MergeFrom(existing), client.FieldOwner(materializeManager)); err != nil {
+		return fmt.Errorf("removing foreign keys from ConfigMap %s/%s: %w", existing.Namespace, existing.Name, err)
+	}
+	return nil
 }
 
 // writeConfigMap applies the whole content. Force is used only where the object is known to be ours.

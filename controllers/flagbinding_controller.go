@@ -127,7 +127,7 @@ func (r *FlagBindingReconciler) observePropagation(s *bindingScope, err error) {
 
 // blocked reports whether nothing may be evaluated or written.
 func (s *bindingScope) blocked() bool {
-	return s.invalid != nil || s.notPermitted != "" || s.awaitsSpecs
+	return s.invalid != nil || s.notPermitted != "" || s.awaitsSpecs || s.interrupted
 }
 
 // patchStatus writes the status if its meaning changed, and then emits the Kubernetes Events that tell of the change.

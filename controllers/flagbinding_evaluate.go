@@ -112,6 +112,9 @@ func evaluateUnits(s *bindingScope, clusterName string) {
 			u.values[j] = evaluateEntry(s.evaluator, &s.binding.Spec.Entries[j], u.user, s.now, recorder)
 		}
 	}
+	for i := range s.units {
+		presumeStates(s.binding, &s.units[i])
+	}
 	s.boundary = nextBoundary(s)
 }
 

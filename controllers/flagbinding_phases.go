@@ -41,7 +41,7 @@ func (r *FlagBindingReconciler) resolveProject(ctx context.Context, s *bindingSc
 		return nil
 	}
 	s.project = project
-	if s.notPermitted = whyNotPermitted(project, s.namespace); s.notPermitted != "" {
+	if s.notPermitted = whyNotPermitted(project, s.namespace); s.notPermitted != "" || project.Spec.Suspend {
 		return nil
 	}
 	// Until the project's reconciler has been here in this process nothing is known; it queues this binding when it has.

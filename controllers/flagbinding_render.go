@@ -40,6 +40,20 @@ func renderReason(err error) string {
 // not be evaluated, where each keeps what it held.
 const describedTarget = 0
 
+// presumeStates notes what a target that held nothing would make of each entry. It stands in status where the described target
+// could not be rendered, or where a unit has no pods to annotate.
+func presumeStates(binding *v1alpha1.FlagBinding, u *unit) {
+	for j := range u.values {
+		entry, v := &binding.Spec.Entries[j], &u.values[j]
+		v.state = v1alpha1.EntryAbsent
+		if v.problem == "" {
+			v.state, v.text = v1alpha1.EntryEvaluated, render.Text(v.value)
+		} else if entry.Default != nil && len(entry.Default.Raw) > 0 {
+			v.state, v.text = v1alpha1.EntryDefault, render.Text(string(entry.Default.Raw))
+		}
+	}
+}
+
 // recordStates notes what the described target made of each entry.
 func recordStates(u *unit, outcomes []render.Outcome) {
 	for j := range outcomes {

@@ -59,6 +59,11 @@ type bindingScope struct {
 	wrote int
 	// acted is set once the targets have been dealt with.
 	acted bool
+
+	// Set by computeBindingStatus.
+
+	// interrupted is set when an observation failed, so that what comes after it is not known.
+	interrupted bool
 }
 
 // incomplete reports whether not everything that the binding selects could be read. Then nothing may be taken for gone.

@@ -28,6 +28,7 @@ const (
 func computeBindingStatus(s *bindingScope, phaseErr error, scrub func(string) string) {
 	status := &s.binding.Status
 	status.ObservedGeneration = s.binding.Generation
+	s.interrupted = phaseErr != nil && !s.acted
 	if s.acted {
 		describeValues(s, status, scrub)
 	}
@@ -51,7 +52,7 @@ func computeBindingStatus(s *bindingScope, phaseErr error, scrub func(string) st
 	switch {
 	case s.suspended() != "":
 		ready = isFalse(v1alpha1.ReasonSuspended, s.suspended())
-	case phaseErr != nil && ready.status == metav1.ConditionTrue:
+	case phaseErr != nil && ready.status != metav1.ConditionFalse:
 		ready = isFalse(v1alpha1.ReasonInternalError, sentence(phaseErr)+" It is retried.")
 	}
 	c.setReady(ready)
@@ -65,7 +66,7 @@ func (s *bindingScope) suspended() string {
 	if s.binding.Spec.Suspend {
 		return "spec.suspend is true. Values that were written stay."
 	}
-	if s.project != nil && s.project.Spec.Suspend {
+	if s.project != nil && s.project.Spec.Suspend && s.notPermitted == "" {
 		return fmt.Sprintf("StatsigProject %s is suspended. Values that were written stay.", projectKey(s.binding))
 	}
 	return ""
@@ -91,7 +92,7 @@ func resolvedVerdict(s *bindingScope) verdict {
 			messages = append(messages, p.message)
 		}
 		return isFalse(s.problems[0].reason, strings.Join(messages, " "))
-	case s.invalid != nil || s.binding.Spec.Suspend:
+	case s.invalid != nil || s.binding.Spec.Suspend || s.interrupted:
 		return isUnknown(v1alpha1.ReasonPending, "Not looked at yet.")
 	default:
 		return isTrue(v1alpha1.ReasonResolved, "Every reference was found.")
@@ -123,20 +124,23 @@ func evaluatedVerdict(s *bindingScope) verdict {
 	return entriesVerdict(s)
 }
 
-// entriesVerdict names the entries that have no evaluated value, by the reason of the first.
+// entriesVerdict names the entries that have no evaluated value, by the reason of the first. Those that are required come first:
+// they are what stands in the way of Ready.
 func entriesVerdict(s *bindingScope) verdict {
 	reason, names := "", []string(nil)
-	for j := range s.binding.Spec.Entries {
-		entry := &s.binding.Spec.Entries[j]
-		problem := entryProblem(s, j)
-		if problem == "" {
-			continue
-		}
-		if reason == "" {
-			reason = problem
-		}
-		if problem == reason {
-			names = append(names, entry.Name+" ("+describeEntity(entry)+")")
+	for _, required := range []bool{true, false} {
+		for j := range s.binding.Spec.Entries {
+			entry := &s.binding.Spec.Entries[j]
+			problem := ""
+			if entry.Required == required {
+				problem = entryProblem(s, j)
+			}
+			if reason == "" {
+				reason = problem
+			}
+			if problem != "" && problem == reason {
+				names = append(names, entry.Name+" ("+describeEntity(entry)+")")
+			}
 		}
 	}
 	if reason == "" {

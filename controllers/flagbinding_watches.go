@@ -133,11 +133,12 @@ func (r *FlagBindingReconciler) bindingsOfJob(ctx context.Context, o client.Obje
 func (r *FlagBindingReconciler) bindingsOfPod(ctx context.Context, o client.Object) []reconcile.Request {
 	owners := r.ownersOf(ctx, o)
 	return r.requestsWhere(ctx, o.GetNamespace(), func(b *v1alpha1.FlagBinding) bool {
-		if !needsPods(b) {
-			return false
-		}
+		// The marker tells also of a binding that annotates pods no more, and had not seen this one when it withdrew.
 		if _, marked := o.GetAnnotations()[podMarker(b.Name)]; marked {
 			return true
+		}
+		if !needsPods(b) {
+			return false
 		}
 		for _, owner := range owners {
 			if selectsOwner(b, owner) {

@@ -89,17 +89,14 @@ func (r *Runtimes) lookup(project types.NamespacedName) (running *projectRuntime
 	return running, settled
 }
 
-// Remove stops what runs for a project that is gone.
+// Remove stops what runs for a project that is gone or suspended. It is not settled any more: when it comes back, its bindings wait
+// for what it says then.
 func (r *Runtimes) Remove(project types.NamespacedName) {
-	r.stop(project)
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	old := r.byProject[project]
 	delete(r.byProject, project)
-}
-
-// stop stops what runs for a project.
-func (r *Runtimes) stop(project types.NamespacedName) {
-	if old := r.replace(project, nil); old != nil {
+	r.mu.Unlock()
+	if old != nil {
 		old.stop(nil)
 	}
 }

@@ -61,7 +61,7 @@ func (r *StatsigProjectReconciler) setUp(ctx context.Context, s *projectScope) e
 	key := client.ObjectKeyFromObject(s.project)
 	switch {
 	case s.project.Spec.Suspend:
-		r.Runtimes.stop(key)
+		r.Runtimes.Remove(key)
 	case s.key.reason != "":
 		s.setUpErr = errWaitsForKey
 		r.Runtimes.settle(key)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -227,12 +229,8 @@ func (s *projectScope) untilStale() time.Duration {
 	if state.Err == nil || state.Snapshot == nil {
 		return 0
 	}
-	for _, threshold := range []time.Duration{warnAfter(s.project), failAfter(s.project)} {
-		if left := threshold - s.now.Sub(state.LastSuccess); left > 0 {
-			return left
-		}
-	}
-	return 0
+	age := s.now.Sub(state.LastSuccess)
+	return soonest(warnAfter(s.project)-age, failAfter(s.project)-age)
 }
 
 func warnAfter(project *v1alpha1.StatsigProject) time.Duration {
@@ -291,7 +289,8 @@ func sentence(err error) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }
 
 func count(snapshot *eval.Snapshot, kind eval.Kind) int32 {

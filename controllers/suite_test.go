@@ -17,6 +17,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -27,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
@@ -37,6 +40,9 @@ import (
 
 // storiesAtOnce is how many stories run side by side. They wait for intervals far more than they compute.
 const storiesAtOnce = 8
+
+// operatorUser is whom operators are to the API server.
+const operatorUser = "statsig-operator"
 
 var plane controlPlane
 
@@ -72,8 +78,11 @@ type controlPlane struct {
 	once   sync.Once
 	err    error
 	env    *envtest.Environment
-	config *rest.Config
 	scheme *runtime.Scheme
+	// config is an administrator's.
+	config *rest.Config
+	// operator is that of a user with the role in config/rbac and no other right.
+	operator *rest.Config
 }
 
 // ready starts the control plane if no story has done so yet.
@@ -107,7 +116,35 @@ func (p *controlPlane) start() error {
 	}
 	p.env = env
 	p.config.QPS = -1
-	return nil
+	return p.admitOperator()
+}
+
+// admitOperator makes a user who may do what config/rbac/role.yaml says, and nothing else.
+func (p *controlPlane) admitOperator() error {
+	text, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.Unmarshal(text, role); err != nil {
+		return err
+	}
+	user, err := p.env.AddUser(envtest.User{Name: operatorUser}, rest.CopyConfig(p.config))
+	if err != nil {
+		return err
+	}
+	p.operator = user.Config()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: operatorUser},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+	}
+	c, err := client.New(p.config, client.Options{Scheme: p.scheme})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	return errors.Join(c.Create(ctx, role), c.Create(ctx, binding))
 }
 
 func (p *controlPlane) stop() error {
@@ -175,7 +212,7 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	if op.requests == nil {
 		op.requests = &apiRequests{}
 	}
-	restConfig := rest.CopyConfig(plane.config)
+	restConfig := rest.CopyConfig(plane.operator)
 	restConfig.Wrap(op.requests.wrap)
 	skip, noWait := true, 10*time.Second
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
@@ -189,6 +226,9 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	})
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	op.cancel = cancel
