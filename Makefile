@@ -59,7 +59,7 @@ test-unit: ## Run the tests that need no API server, without the race detector.
 
 .PHONY: bench
 bench: ## Run the benchmarks.
-	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./pkg/...
+	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
 .PHONY: verify
 verify: generate manifests ## Fail if anything generated, tidied or formatted differs from what is committed.
@@ -72,8 +72,8 @@ verify: generate manifests ## Fail if anything generated, tidied or formatted di
 ##@ Build and run
 
 .PHONY: build
-build: ## Build bin/manager.
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd/manager
+build: ## Build bin/manager and the kubectl plugin bin/kubectl-statsig.
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ ./cmd/...
 
 .PHONY: run
 run: ## Run the manager on this machine, against the cluster of the current kubeconfig.

@@ -103,14 +103,19 @@ func (s *Snapshot) hash(l *salts, unitID string) uint64 {
 	return hashUnits(l.outer, l.inner, unitID)
 }
 
-// idListHash is the form in which ID lists hold a unit ID: the first eight characters of its SHA-256 in base64.
+// IDListHash is the form in which ID lists hold a unit ID: the first eight characters of its SHA-256 in base64.
+func IDListHash(unitID string) string {
+	sum := sha256.Sum256([]byte(unitID))
+	return base64.StdEncoding.EncodeToString(sum[:])[:8]
+}
+
+// idListHash is the value as ID lists hold it, worked out once.
 func (v *value) idListHash() string {
 	n := v.nested.Load()
 	if n != nil && n.listHash != "" {
 		return n.listHash
 	}
-	sum := sha256.Sum256([]byte(v.text))
-	next := &nestedValue{listHash: base64.StdEncoding.EncodeToString(sum[:])[:8]}
+	next := &nestedValue{listHash: IDListHash(v.text)}
 	if n != nil {
 		next.elements, next.members = n.elements, n.members
 	}

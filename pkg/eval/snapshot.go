@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -82,4 +83,34 @@ func (s *Snapshot) Names(k Kind) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Refs lists every entity of the document that can be asked for, segments, holdouts, autotunes and bandits included, sorted
+// by kind and name. Dynamic configs and experiments share their names, so each is listed under both kinds.
+func (s *Snapshot) Refs() []Ref {
+	var refs []Ref
+	add := func(r Ref) {
+		if s.Has(r) {
+			refs = append(refs, r)
+		}
+	}
+	for _, kind := range []Kind{KindGate, KindDynamicConfig, KindExperiment, KindLayer} {
+		for name := range s.specs(kind) {
+			add(Ref{kind, name})
+		}
+	}
+	for name := range s.stores {
+		add(Ref{KindParameterStore, name})
+	}
+	slices.SortFunc(refs, compareRefs)
+	return refs
+}
+
+// Parameters lists the parameters of a parameter store, sorted; nil for an unknown store.
+func (s *Snapshot) Parameters(store string) []string {
+	found := s.stores[store]
+	if found == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(found.parameters))
 }

@@ -1,8 +1,6 @@
 package statsigtest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
 
 // idList is one list: a file that grows by lines "+hash" and "-hash". Immutable once published; changes make a new
@@ -36,19 +36,13 @@ func (l *idList) members() map[string]struct{} {
 	return m
 }
 
-// hashID is the form in which ID lists hold a unit ID.
-func hashID(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return base64.StdEncoding.EncodeToString(sum[:])[:8]
-}
-
 // SetIDList makes the list hold exactly these unit IDs, given in clear. The difference to what it held is appended to
 // its file, as Statsig does, so that clients fetch only that. A list that did not exist is created; without ids it
 // becomes empty.
 func (s *Server) SetIDList(name string, ids ...string) {
 	want := map[string]struct{}{}
 	for _, id := range ids {
-		want[hashID(id)] = struct{}{}
+		want[eval.IDListHash(id)] = struct{}{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
