@@ -185,12 +185,10 @@ func (r *Runtimes) adoptLogger(next, old *projectRuntime, project *v1alpha1.Stat
 	return nil
 }
 
-func (r *Runtimes) replace(project types.NamespacedName, next *projectRuntime) (old *projectRuntime) {
+func (r *Runtimes) replace(project types.NamespacedName, next *projectRuntime) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old = r.byProject[project]
 	r.byProject[project] = next
-	return old
 }
 
 // changes is the source of bindings to look at because their specs changed.

@@ -30,7 +30,7 @@ func TestParseFloat(t *testing.T) {
 		"an exponent without digits is refused":            {text: "1e", reject: true},
 		"an exponent without digits after sign is refused": {text: "1e+", reject: true},
 		"the empty text is refused":                        {text: "", reject: true},
-		"words are refused":                                {text: "infinit", reject: true},
+		"words are refused":                                {text: "infinitude", reject: true},
 		"text behind a number is refused":                  {text: "1x", reject: true},
 	}
 	for name, tc := range tests {

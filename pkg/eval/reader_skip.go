@@ -48,17 +48,17 @@ func (r *reader) skip() {
 func (r *reader) nextInStack() bool {
 	for len(r.stack) > 0 {
 		open := r.stack[len(r.stack)-1]
-		switch c := r.peek(); {
-		case c == ',':
+		switch c := r.peek(); c {
+		case ',':
 			r.pos++
 			if open == '{' {
 				r.skipKey()
 			}
 			return r.err == nil
-		case c == open+2:
+		case open + 2:
 			r.pos++
 			r.stack = r.stack[:len(r.stack)-1]
-		case c == 0:
+		case 0:
 			r.failEnd()
 			return false
 		default:

@@ -46,20 +46,20 @@ func ParseUser(text []byte) (*User, error) {
 
 // userOf builds a user of a decoded object.
 func userOf(m map[string]any) (*User, error) {
-	maps_ := map[string]map[string]any{}
+	objects := map[string]map[string]any{}
 	for _, key := range []string{"customIDs", "custom", "privateAttributes", "statsigEnvironment"} {
 		switch x := m[key].(type) {
 		case nil:
 		case map[string]any:
-			maps_[key] = x
+			objects[key] = x
 		default:
 			return nil, fmt.Errorf("%w: %s is no object", ErrInvalidUser, key)
 		}
 	}
 	u := &User{
-		customIDs: newFieldSet(maps_["customIDs"]), custom: newFieldSet(maps_["custom"]),
-		private: newFieldSet(maps_["privateAttributes"]), environment: newFieldSet(maps_["statsigEnvironment"]),
-		loggable: loggable{custom: maps_["custom"]},
+		customIDs: newFieldSet(objects["customIDs"]), custom: newFieldSet(objects["custom"]),
+		private: newFieldSet(objects["privateAttributes"]), environment: newFieldSet(objects["statsigEnvironment"]),
+		loggable: loggable{custom: objects["custom"]},
 	}
 	for _, top := range topFieldKeys {
 		x, ok := m[top.key]

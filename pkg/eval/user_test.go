@@ -80,7 +80,7 @@ func TestGoValuesInCustomFields(t *testing.T) {
 	}
 }
 
-func TestGoValuesThatNestForEverAreCut(t *testing.T) {
+func TestGoValuesThatNestForEverAreCut(*testing.T) {
 	list := make([]any, 1)
 	list[0] = list
 	eval.NewUser(eval.UserAttributes{Custom: values{"f": list, "m": values{"l": list}}})

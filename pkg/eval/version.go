@@ -13,7 +13,7 @@ type versionPart struct {
 	bad       bool
 }
 
-func (p versionPart) compare(q versionPart) int {
+func (p *versionPart) compare(q *versionPart) int {
 	if p.high != q.high {
 		return cmp.Compare(p.high, q.high)
 	}
@@ -22,10 +22,8 @@ func (p versionPart) compare(q versionPart) int {
 
 // versionText drops what follows the first hyphen: pre-release and build marks don't count.
 func versionText(s string) string {
-	if i := strings.IndexByte(s, '-'); i >= 0 {
-		return s[:i]
-	}
-	return s
+	text, _, _ := strings.Cut(s, "-")
+	return text
 }
 
 func parseVersion(s string) []versionPart {
@@ -90,7 +88,7 @@ func compareVersion(a string, b []versionPart) (order int, ok bool) {
 		if p.bad || q.bad {
 			return 0, false
 		}
-		if order = p.compare(q); order != 0 {
+		if order = p.compare(&q); order != 0 {
 			return order, true
 		}
 	}

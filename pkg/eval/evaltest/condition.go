@@ -1,5 +1,7 @@
 package evaltest
 
+import "maps"
+
 // Condition is a condition of a rule.
 type Condition struct {
 	members map[string]any
@@ -15,10 +17,7 @@ func NewCondition(kind string) Condition {
 
 // With returns a copy with one member of the condition's JSON set.
 func (c Condition) With(member string, value any) Condition {
-	members := map[string]any{}
-	for name, v := range c.members {
-		members[name] = v
-	}
+	members := maps.Clone(c.members)
 	members[member] = value
 	return Condition{members: members}
 }
