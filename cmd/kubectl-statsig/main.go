@@ -48,7 +48,7 @@ func newRootCommand(now func() time.Time) *cobra.Command {
 		SilenceUsage:      true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newEvaluateCommand(now), newVersionCommand())
+	root.AddCommand(newEvaluateCommand(now), newClientInitializeCommand(now), newExplainCommand(now), newVersionCommand())
 	return root
 }
 

@@ -75,7 +75,7 @@ func TestHelpNamesTheCommandAsKubectlDoes(t *testing.T) {
 	}{
 		"the plugin lists its commands": {
 			args: nil,
-			want: []string{"kubectl statsig [command]", "evaluate ", "version "},
+			want: []string{"kubectl statsig [command]", "evaluate ", "explain ", "version "},
 		},
 		"evaluate shows an example and its flags": {
 			args: []string{"evaluate", "--help"},

@@ -89,6 +89,7 @@ func (s *scope) evaluateBandit(b *bandit) {
 	}
 	group := &b.groups[arm]
 	res.Pass, res.Value, res.GroupName = true, group.value.object, group.name
+	s.returned = &group.value
 	res.RuleID = group.id + suffix
 }
 
@@ -96,6 +97,7 @@ func (s *scope) evaluateBandit(b *bandit) {
 func (s *scope) arm(b *bandit) (arm int, suffix string, ok bool) {
 	if !b.enabled || len(b.groups) == 0 {
 		s.res.Pass, s.res.RuleID, s.res.Value = false, prestartRuleID, b.defaultValue.object
+		s.returned = &b.defaultValue
 		return 0, "", false
 	}
 	if b.gate != nil && !s.targeted(b) {
@@ -124,6 +126,7 @@ func (s *scope) targeted(b *bandit) bool {
 	}
 	if !pass {
 		s.res.Pass, s.res.RuleID, s.res.Value = false, targetingRuleID, b.defaultValue.object
+		s.returned = &b.defaultValue
 	}
 	return pass
 }

@@ -197,7 +197,7 @@ func (c *compiler) compileCondition(raw *rawCondition) *condition {
 		k.spec = c.reference(KindGate, name)
 		return k
 	case conditionExperimentGroup:
-		k.spec = c.reference(KindDynamicConfig, raw.field)
+		k.spec, k.hasField = c.reference(KindDynamicConfig, raw.field), raw.hasField
 	case conditionUserBucket:
 		k.salt = raw.salt
 	default:

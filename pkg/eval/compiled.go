@@ -84,15 +84,17 @@ var conditionKinds = map[string]conditionKind{
 type condition struct {
 	kind conditionKind
 	// list is conditionInList or conditionNotInList where the operator needs an ID list.
-	list   conditionKind
-	agent  agentField
-	match  operatorFunc
-	field  *fieldRef
-	unit   *unitRef
-	spec   *spec // the gate of pass_gate and fail_gate, the experiment of experiment_group
-	target target
-	salt   string // of user_bucket
-	text   string // the whole condition, "" for conditionMissing
+	list  conditionKind
+	agent agentField
+	// hasField is false where the document names no field, which is not the same as an empty one.
+	hasField bool
+	match    operatorFunc
+	field    *fieldRef
+	unit     *unitRef
+	spec     *spec // the gate of pass_gate and fail_gate, the experiment of experiment_group
+	target   target
+	salt     string // of user_bucket
+	text     string // the whole condition, "" for conditionMissing
 }
 
 // mapping sends users of some rules to another spec.

@@ -19,6 +19,9 @@ func (s *scope) evaluateCondition(c *condition) {
 	case conditionUnsupported, conditionMissing:
 		s.unsupported = true
 		return
+	case conditionExperimentGroup:
+		// In a client initialize response the reference has nobody to ask.
+		s.unsupported = s.unsupported || (s.response != nil && c.hasField)
 	default:
 	}
 	v := s.operand(c)
@@ -48,10 +51,16 @@ func (s *scope) operand(c *condition) *value {
 	case conditionUserBucket:
 		return &bucketValues[hashUnit(c.salt, s.user.unit(c.unit).text)%userBuckets]
 	case conditionTargetApp:
+		if s.response != nil {
+			return &s.response.appID
+		}
 		return s.e.snapshot.appID
 	case conditionUnitID:
 		return s.user.unit(c.unit)
 	case conditionExperimentGroup:
+		if s.response != nil {
+			return absent
+		}
 		return s.experimentGroup(c.spec)
 	default:
 		return absent
@@ -64,6 +73,9 @@ func (s *scope) evaluateNested(gate *spec) {
 		s.res.Pass, s.res.RuleID = seen.pass, seen.ruleID
 		if s.rec != nil {
 			s.rec.exposures = append(s.rec.exposures, seen.exposures...)
+			if s.response != nil && !s.step(len(seen.exposures)) {
+				return
+			}
 		}
 	} else if !s.evaluateGate(gate) {
 		return
@@ -94,6 +106,9 @@ func (s *scope) evaluateGate(gate *spec) (ok bool) {
 	e := memoEntry{gate: gate, ruleID: s.res.RuleID, pass: s.res.Pass}
 	if s.rec != nil {
 		e.exposures = s.exposures()
+		if s.response != nil {
+			e.exposures = s.response.distinct(e.exposures)
+		}
 	}
 	if gate.name != "" {
 		s.remember(e)

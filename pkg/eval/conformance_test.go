@@ -144,7 +144,7 @@ func (g conformanceGroup) run(t *testing.T, unstable map[string]bool) tally {
 	return r.tally
 }
 
-func (g conformanceGroup) evaluator(t *testing.T) *eval.Evaluator {
+func (g conformanceGroup) evaluator(t testing.TB) *eval.Evaluator {
 	t.Helper()
 	var opts conformanceOptions
 	if text, err := os.ReadFile(g.options); err == nil {
@@ -282,7 +282,7 @@ func (l idLists) add(name, body string) {
 	l[name] = list
 }
 
-func (l idLists) read(t *testing.T, file string) {
+func (l idLists) read(t testing.TB, file string) {
 	t.Helper()
 	var bodies map[string]struct{ Body string }
 	mustUnmarshal(t, readFile(t, file), &bodies)

@@ -22,6 +22,9 @@ type facts struct {
 	checksum           string
 	hashedKey          string
 	appID              string // JSON, "" when absent
+	appIDs             string // JSON from client key to app ID, "" when absent
+	hashedAppIDs       string // the same from the keys' djb2 hashes
+	replay             string // JSON of the session replay settings, "" when absent
 	defaultEnvironment string
 	problems           []Problem
 	overrides          map[string][]rawMapping
@@ -125,10 +128,12 @@ func (d *Document) HashedSDKKeyUsed() string { return d.hashedKey }
 func (d *Document) Problems() []Problem { return append([]Problem(nil), d.problems...) }
 
 // DJB2 is Statsig's djb2 hash over the code points of s, printed as an unsigned decimal.
-func DJB2(s string) string {
+func DJB2(s string) string { return strconv.FormatUint(uint64(djb2(s)), 10) }
+
+func djb2(s string) uint32 {
 	var h uint32
 	for _, c := range s {
 		h = h*31 + uint32(c) //nolint:gosec // a code point is never negative
 	}
-	return strconv.FormatUint(uint64(h), 10)
+	return h
 }

@@ -31,7 +31,11 @@ var documentObject = object[doc]{
 	{"sdk_flags", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.boolean() }) })},
 	{"diagnostics", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.number() }) })},
 	{"sdk_configs", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.skip() }) })},
-	{"session_replay_info", false, nullable(func(r *reader, _ *doc) { sessionReplayObject.read(r, &struct{}{}) })},
+	{"sdk_keys_to_app_ids", false, nullable(func(r *reader, d *doc) { d.appIDs = r.raw() })},
+	{"hashed_sdk_keys_to_app_ids", false, nullable(func(r *reader, d *doc) { d.hashedAppIDs = r.raw() })},
+	{"session_replay_info", false, nullable(func(r *reader, d *doc) {
+		d.replay = r.captured(func() { sessionReplayObject.read(r, &struct{}{}) })
+	})},
 }
 
 var sessionReplayObject = object[struct{}]{
@@ -50,9 +54,9 @@ var specObject = object[rawSpec]{
 	{"entity", true, func(r *reader, s *rawSpec) { s.entity = r.str() }},
 	{"version", false, nullable(func(r *reader, s *rawSpec) { s.version = r.unsigned(math.MaxUint32) })},
 	{"isActive", false, nullable(func(r *reader, s *rawSpec) { s.isActive = r.tristate() })},
-	{"hasSharedParams", false, nullable(func(r *reader, _ *rawSpec) { r.boolean() })},
+	{"hasSharedParams", false, nullable(func(r *reader, s *rawSpec) { s.sharedParameters = r.tristate() })},
 	{"explicitParameters", false, nullable(func(r *reader, s *rawSpec) { s.explicitParameters = r.strings() })},
-	{"targetAppIDs", false, nullable(func(r *reader, _ *rawSpec) { r.strings() })},
+	{"targetAppIDs", false, nullable(func(r *reader, s *rawSpec) { s.targetAppIDs = r.strings() })},
 	{"fieldsUsed", false, nullable(func(r *reader, _ *rawSpec) { r.strings() })},
 	{"forwardAllExposures", false, nullable(func(r *reader, s *rawSpec) { s.forwardAllExposures = r.boolean() })},
 	{"useNewLayerEval", false, nullable(func(r *reader, s *rawSpec) { s.useNewLayerEval = r.boolean() })},
@@ -92,7 +96,7 @@ var storeObject = object[rawStore]{
 		s.parameters = map[string]rawParameter{}
 		r.each(func(name string) { s.parameters[name] = r.parameter() })
 	}},
-	{"targetAppIDs", false, nullable(func(r *reader, _ *rawStore) { r.strings() })},
+	{"targetAppIDs", false, nullable(func(r *reader, s *rawStore) { s.targetAppIDs = r.strings() })},
 }
 
 var parameterObject = object[parameterText]{
@@ -131,7 +135,7 @@ var banditObject = object[rawBandit]{
 		})
 	})},
 	{"targetingGateName", false, nullable(func(r *reader, b *rawBandit) { b.targetGate, b.hasGate = r.str(), true })},
-	{"targetAppIDs", false, nullable(func(r *reader, _ *rawBandit) { r.strings() })},
+	{"targetAppIDs", false, nullable(func(r *reader, b *rawBandit) { b.targetAppIDs = r.strings() })},
 }
 
 var armObject = object[rawArm]{

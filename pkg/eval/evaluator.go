@@ -109,9 +109,14 @@ type scope struct {
 	unsupported bool
 	overridden  bool
 	failed      bool
-	typed       bool  // the ID type was set
-	undelegated bool  // the list of undelegated exposures was set, if only to an empty one
+	typed       bool // the ID type was set
+	undelegated bool // the list of undelegated exposures was set, if only to an empty one
+	inLayer     bool
 	memo        *memo // nil until a gate is met
+	// returned is the value that a rule or the default gave, nil where there is none.
+	returned *returnable
+	// response is what sets evaluation for a client initialize response apart, nil for single calls.
+	response *clientResponse
 }
 
 // Evaluate answers for one entity of kind gate, dynamic config, experiment or layer. A nil user has no ID and no
@@ -212,6 +217,9 @@ func (s *scope) evaluate(sp *spec, kind Kind) (recognized bool) {
 	if sp.isActive != unset {
 		res.IsExperimentActive = sp.isActive == yes
 	}
+	if sp.sharedParameters != unset {
+		s.inLayer = sp.sharedParameters == yes
+	}
 	if sp.explicitParameters != nil {
 		res.ExplicitParameters = sp.explicitParameters
 	}
@@ -227,7 +235,7 @@ func (s *scope) evaluate(sp *spec, kind Kind) (recognized bool) {
 func (s *scope) descend() (ok bool) {
 	s.nested++
 	s.res.Pass = false
-	s.res.Value = ""
+	s.res.Value, s.returned = "", nil
 	if s.nested > maxDepth {
 		s.failed = true
 	}
@@ -264,6 +272,7 @@ func (s *scope) finalize(sp *spec, l *rule) {
 func (s *scope) reset() {
 	s.res = Result{Ref: s.res.Ref, Version: -1, SamplingRate: -1}
 	s.nested, s.unsupported, s.overridden, s.typed, s.undelegated = 0, false, false, false, false
+	s.inLayer, s.returned = false, nil
 	if s.rec != nil && len(s.rec.exposures) > s.first {
 		// The memo still refers to what is dropped here, so it must not be overwritten.
 		s.rec.exposures = slices.Clone(s.rec.exposures[:s.first])

@@ -22,7 +22,9 @@ func askWith(
 ) eval.Result {
 	t.Helper()
 	e := eval.NewEvaluator(evaltest.Compile(t, d), o)
-	return e.Evaluate(eval.Ref{Kind: kind, Name: name}, eval.NewUser(u), evaluatedAt, &eval.Recorder{})
+	ref, user := eval.Ref{Kind: kind, Name: name}, eval.NewUser(u)
+	explained(t, e, ref, user, evaluatedAt)
+	return e.Evaluate(ref, user, evaluatedAt, &eval.Recorder{})
 }
 
 // ignoreDetails compares results without their provenance.

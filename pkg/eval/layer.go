@@ -62,7 +62,7 @@ type decision struct {
 
 // evaluateNewLayer merges the values of all rules that pass. Only the first of them may hand over to an experiment.
 func (s *scope) evaluateNewLayer(sp *spec) {
-	var v layerValue
+	v := layerValue{rules: []parameterRule{}}
 	d := decision{ruleID: "default"}
 	passedAny := false
 	first := s.first

@@ -160,6 +160,9 @@ func (o *Overrides) find(r Ref, u *User) *overrideValue {
 
 // override answers with a local override, if there is one.
 func (s *scope) override(kind Kind, name string) bool {
+	if s.response != nil && !s.response.options.IncludeLocalOverrides {
+		return false
+	}
 	v := s.e.options.Overrides.find(Ref{kind, name}, s.user)
 	if v == nil {
 		return false

@@ -26,7 +26,7 @@ func (s *scope) evaluateRules(sp *spec) {
 		} else {
 			s.res.Pass = v.literal == yes
 		}
-		s.res.Value = v.object
+		s.res.Value, s.returned = v.object, v
 		s.res.RuleID = l.id
 		s.res.GroupName = l.groupName
 		s.res.IsExperimentGroup = l.experimentGroup
@@ -35,7 +35,7 @@ func (s *scope) evaluateRules(sp *spec) {
 		return
 	}
 	s.res.Pass = sp.defaultValue.literal == yes
-	s.res.Value = sp.defaultValue.object
+	s.res.Value, s.returned = sp.defaultValue.object, &sp.defaultValue
 	s.res.RuleID = sp.defaultRuleID()
 	s.finalize(sp, nil)
 }
@@ -57,7 +57,8 @@ func (s *scope) evaluateRule(l *rule) {
 			return
 		}
 		if !s.res.Pass {
-			if all = false; i+1 >= l.decisive {
+			// In a client initialize response, experiment_group does more than pass or fail, too.
+			if all = false; i+1 >= l.decisive && s.response == nil {
 				return
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Snapshot is one compiled document. It is immutable and safe for any number of goroutines. It holds the document's
@@ -19,6 +20,8 @@ type Snapshot struct {
 	hashes, memos sync.Pool
 	// appID is the value of target_app conditions.
 	appID *value
+	// plans are what client initialize responses have in common, by hash algorithm, made when first needed.
+	plans [hashAlgorithms]atomic.Pointer[responsePlan]
 }
 
 // Time is the document's last config update time in Unix milliseconds.

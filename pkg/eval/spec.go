@@ -22,9 +22,11 @@ type rawSpec struct {
 	defaultValue        returnable
 	rules               []rawRule
 	explicitParameters  []string
+	targetAppIDs        []string
 	version             int64 // -1 when absent
 	enabled             bool
 	isActive            tristate
+	sharedParameters    tristate
 	forwardAllExposures bool
 	useNewLayerEval     bool
 }
@@ -107,9 +109,10 @@ const (
 
 // rawStore is a parameter store.
 type rawStore struct {
-	name       string
-	text       string
-	parameters map[string]rawParameter
+	name         string
+	text         string
+	parameters   map[string]rawParameter
+	targetAppIDs []string
 }
 
 func (s *rawStore) setName(name, text string) { s.name, s.text = name, text }
@@ -123,6 +126,7 @@ type rawBandit struct {
 	defaultValue returnable
 	targetGate   string
 	groups       []rawArm
+	targetAppIDs []string
 	models       map[string]rawModel
 	version      int64
 	sampleRate   float64

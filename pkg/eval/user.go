@@ -56,7 +56,7 @@ func NewUser(a UserAttributes) *User {
 		u.top[f] = &values[0]
 		values = values[1:]
 	}
-	u.loggable = loggable{custom: a.Custom}
+	u.loggable = loggable{custom: a.Custom, hasCustomIDs: a.CustomIDs != nil}
 	return u
 }
 

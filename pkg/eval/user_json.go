@@ -12,6 +12,8 @@ import (
 // loggable is what of a user may leave the process, beside its values.
 type loggable struct {
 	custom map[string]any
+	// hasCustomIDs is true for a user with custom IDs, even if they are none.
+	hasCustomIDs bool
 }
 
 // topFieldKeys are the members of a serialised user, in the order in which they are written.
@@ -59,7 +61,7 @@ func userOf(m map[string]any) (*User, error) {
 	u := &User{
 		customIDs: newFieldSet(objects["customIDs"]), custom: newFieldSet(objects["custom"]),
 		private: newFieldSet(objects["privateAttributes"]), environment: newFieldSet(objects["statsigEnvironment"]),
-		loggable: loggable{custom: objects["custom"]},
+		loggable: loggable{custom: objects["custom"], hasCustomIDs: objects["customIDs"] != nil},
 	}
 	for _, top := range topFieldKeys {
 		x, ok := m[top.key]
@@ -81,6 +83,10 @@ func (e *Evaluator) LoggableUser(dst []byte, u *User) []byte {
 			w.name(top.key)
 			w.dst = appendJSONString(w.dst, v.text)
 		}
+	}
+	if u.loggable.hasCustomIDs && len(u.customIDs.names) == 0 {
+		w.name("customIDs")
+		w.dst = append(w.dst, "{}"...)
 	}
 	w.set("customIDs", &u.customIDs)
 	if custom := e.loggableCustom(u); len(custom) > 0 {

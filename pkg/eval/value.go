@@ -316,6 +316,9 @@ const hexDigits = "0123456789abcdef"
 // appendJSONString appends s in quotes. Invalid UTF-8 is replaced, because no JSON text can carry it.
 func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if isPlain(s) {
+		return append(append(dst, s...), '"')
+	}
 	for _, c := range strings.ToValidUTF8(s, "\ufffd") {
 		switch {
 		case c == '"' || c == '\\':
@@ -338,4 +341,14 @@ func appendJSONString(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// isPlain reports whether s can stand in JSON as it is, which nearly all names and rule IDs can.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
