@@ -3,7 +3,7 @@ package v1alpha1
 // Condition types. Ready is always present. Reconciling and Stalled are present only while true, never both, and never beside
 // Ready=True; together they give kstatus, and so Flux, Argo CD and kubectl wait, what they need.
 const (
-	// ConditionReady sums up the others. True: Synced (project) or Applied (binding). False and Unknown: the reason of the
+	// ConditionReady sums up the others. True: Synced or Late (project), Applied or NoUnits (binding). False and Unknown: the reason of the
 	// condition that stands in the way.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the controller works towards the spec, or retries. Its reason is that of Ready.

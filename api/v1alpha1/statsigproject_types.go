@@ -180,6 +180,8 @@ type IDListsSpec struct {
 }
 
 // StalenessSpec says when specs that no source confirms any more count as late or stale. Values stay either way.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.warnAfter) || !has(self.failAfter) || duration(self.warnAfter) <= duration(self.failAfter)",message="warnAfter must not be longer than failAfter",fieldPath=".warnAfter"
 type StalenessSpec struct {
 	// warnAfter this long without a good answer SpecsFresh becomes Unknown with the reason Late, from 1s to 720h. Default: 2m.
 	// +optional
@@ -290,6 +292,10 @@ type SpecsStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ParameterStores int32 `json:"parameterStores,omitempty"`
+	// idLists is the number of ID lists held.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	IDLists int32 `json:"idLists,omitempty"`
 	// skipped is the number of specs in the document that could not be read and were left out.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

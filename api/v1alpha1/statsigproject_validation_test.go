@@ -97,7 +97,12 @@ func TestStatsigProjectListsAndNumbersAreBounded(t *testing.T) {
 		"An events URL with a user is refused": {
 			`{events: {url: "https://a:b@statsig.internal"}}`, "url must be an http or https address without user, query and fragment",
 		},
-		"A plain events URL is accepted": {change: `{events: {url: "http://127.0.0.1:8080"}}`},
+		"A warning must not come after failing": {
+			`{staleness: {warnAfter: 61m, failAfter: 1h}}`, "spec.staleness.warnAfter: …warnAfter must not be longer than failAfter",
+		},
+		"A warning may come with failing":    {change: `{staleness: {warnAfter: 60m, failAfter: 1h}}`},
+		"Failing alone may come at any time": {change: `{staleness: {failAfter: 1s}}`},
+		"A plain events URL is accepted":     {change: `{events: {url: "http://127.0.0.1:8080"}}`},
 	} {
 		t.Run(name, func(t *testing.T) { checkValidation(t, validProject, tc) })
 	}

@@ -59,8 +59,13 @@ func main() {
 }
 
 func newLogger(o *options, scrubber *secret.Scrubber) logr.Logger {
+	stackTraces := zapcore.PanicLevel
+	if o.logDevelopment {
+		stackTraces = zapcore.ErrorLevel
+	}
 	return zap.New(
 		zap.UseDevMode(o.logDevelopment),
+		zap.StacktraceLevel(stackTraces),
 		zap.Level(zapcore.Level(-o.logLevel)), //nolint:gosec // a verbosity, checked by its use
 		zap.WriteTo(scrubber.Writer(os.Stderr)),
 	)
