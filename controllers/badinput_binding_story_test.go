@@ -1,18 +1,22 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
@@ -131,7 +135,7 @@ func TestStoryMissingReferences(t *testing.T) {
 		touch(s, binding)
 		s.awaitConditions(binding, isFor(v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonKindForbidden, "Widget in late.example.com/v1"))
 		s.absent(s.configMap("flags"))
-		s.grantOperator("widgets", kind.Group)
+		s.grantOperator("widgets", kind.Group, "get", "list", "watch")
 		widget := &unstructured.Unstructured{}
 		widget.SetGroupVersionKind(kind)
 		widget.SetName("gadget")
@@ -170,6 +174,34 @@ func installWidgets(t *testing.T, kind schema.GroupVersionKind) {
 	options := envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{crd}}
 	if _, err := envtest.InstallCRDs(plane.config, options); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// grantOperator lets the operator read a resource that its role does not have.
+func (s *story) grantOperator(resource, group string, verbs ...string) {
+	s.t.Helper()
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "operator-" + resource + "." + group},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}},
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: role.ObjectMeta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+	}
+	must(s.t, s.c.Create(s.t.Context(), role), s.c.Create(s.t.Context(), binding))
+}
+
+// operatorMayList is for waiting until the API server's authorizer knows of a right.
+func (s *story) operatorMayList(kind schema.GroupVersionKind) func(context.Context) string {
+	s.t.Helper()
+	c, err := client.New(plane.operator, client.Options{Scheme: plane.scheme})
+	must(s.t, err)
+	return func(ctx context.Context) string {
+		if err := c.List(ctx, metadataListOf(kind)); err != nil {
+			return err.Error()
+		}
+		return ""
 	}
 }
 
@@ -259,10 +291,10 @@ func TestStoryUserExpressions(t *testing.T) {
 		if failed < 0 || !strings.Contains(binding.Status.Workloads[failed].Message, "tier") {
 			t.Errorf("the unit's message does not name the label: %+v", binding.Status.Workloads)
 		}
-		change(s, bad, func(d *deploymentObject) { d.Labels = map[string]string{"tier": "silver"} })
+		change(s, bad, func(d *appsv1.Deployment) { d.Labels = map[string]string{"tier": "silver"} })
 		s.awaitData("flags-bad", map[string]string{"on": "true"})
 		s.awaitReady(binding)
-		change(s, bad, func(d *deploymentObject) { d.Labels = nil })
+		change(s, bad, func(d *appsv1.Deployment) { d.Labels = nil })
 		s.awaitConditions(binding, isFor(v1alpha1.ConditionEvaluated, v1alpha1.ReasonUserExpressionFailed, "Deployment bad"))
 		s.settle(op)
 		s.awaitData("flags-bad", map[string]string{"on": "true"})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
@@ -39,7 +40,6 @@ var (
 	specsFresh    = is{v1alpha1.ConditionSpecsFresh, metav1.ConditionTrue, v1alpha1.ReasonSynced, ""}
 	keyAccepted   = is{v1alpha1.ConditionCredentialsValid, metav1.ConditionTrue, v1alpha1.ReasonAccepted, ""}
 	applied       = is{v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonApplied, ""}
-	noConflict    = is{v1alpha1.ConditionMaterialized, metav1.ConditionTrue, v1alpha1.ReasonApplied, ""}
 	allEvaluated  = is{v1alpha1.ConditionEvaluated, metav1.ConditionTrue, v1alpha1.ReasonEvaluated, ""}
 	allResolved   = is{v1alpha1.ConditionResolvedRefs, metav1.ConditionTrue, v1alpha1.ReasonResolved, ""}
 )
@@ -137,7 +137,7 @@ func TestStoryCredentials(t *testing.T) {
 		t.Parallel()
 		s, op, project, binding := simpleStory(t)
 		secret := s.secretWithKey()
-		change(s, secret, func(x *secretObject) { x.Data["sdkKey"] = []byte("secret-NotThisOne0000000000") })
+		change(s, secret, func(x *corev1.Secret) { x.Data["sdkKey"] = []byte("secret-NotThisOne0000000000") })
 		touch(s, binding)
 		s.awaitConditions(project, stalledFor(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonUnauthorized, "statsig")...)
 		s.awaitConditions(binding, isFor(v1alpha1.ConditionReady, v1alpha1.ReasonSpecsUnavailable, ""))
@@ -148,7 +148,7 @@ func TestStoryCredentials(t *testing.T) {
 				t.Errorf("entry %s is %s, want Kept", entry.Name, entry.State)
 			}
 		}
-		change(s, secret, func(x *secretObject) { x.Data["sdkKey"] = []byte(storyKey) })
+		change(s, secret, func(x *corev1.Secret) { x.Data["sdkKey"] = []byte(storyKey) })
 		touch(s, binding)
 		s.awaitConditions(project, projectSynced, keyAccepted)
 		s.awaitReady(binding)

@@ -49,7 +49,7 @@ func TestStoryForeignConfigMap(t *testing.T) {
 				c.Labels = map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue, v1alpha1.BindingUIDLabel: "another"}
 				return c
 			},
-			owner: "field manager kubectl-edit",
+			owner: "FlagBinding",
 		},
 	}
 	for name, tc := range tests {

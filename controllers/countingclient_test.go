@@ -14,6 +14,8 @@ import (
 // write is one request to the API server that changes something.
 type write struct {
 	verb, group, resource, subresource, namespace, name string
+	// refused says that it met a newer version of the object and changed nothing.
+	refused bool
 }
 
 func (w write) String() string {
@@ -54,9 +56,13 @@ var errCrashed = errors.New("the connection was cut")
 func (r *apiRequests) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		w, changes := writeOf(request)
-		fails, reaches := r.note(w, changes)
+		number, fails, reaches := r.note(w, changes)
 		if !fails {
-			return r.delayNews(next, request)
+			response, err := r.delayNews(next, request)
+			if changes && err == nil && response.StatusCode == http.StatusConflict {
+				r.refuse(number)
+			}
+			return response, err
 		}
 		if reaches {
 			if response, err := next.RoundTrip(request); err == nil {
@@ -89,26 +95,33 @@ func (b delayedBody) Read(p []byte) (int, error) {
 }
 
 // note counts a request and says what becomes of it.
-func (r *apiRequests) note(w write, changes bool) (fails, reaches bool) {
+func (r *apiRequests) note(w write, changes bool) (number int, fails, reaches bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.crashed {
-		return true, false
+		return 0, true, false
 	}
 	if !changes {
-		return false, false
+		return 0, false, false
 	}
+	number = len(r.writes)
 	r.writes = append(r.writes, w)
 	r.last = time.Now()
 	if w.group == "events.k8s.io" {
-		return false, false
+		return number, false, false
 	}
 	r.counted++
 	if r.crashAt != nil && r.counted > r.crashAt.write {
 		r.crashed = true
-		return true, r.crashAt.reached
+		return number, true, r.crashAt.reached
 	}
-	return false, false
+	return number, false, false
+}
+
+func (r *apiRequests) refuse(number int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writes[number].refused = true
 }
 
 func (r *apiRequests) hasCrashed() bool {
@@ -182,8 +195,10 @@ type activity struct {
 	mu sync.Mutex
 	// begun and ended count reconciles by "<controller> <namespace>/<name>".
 	begun, ended map[string]int
-	errors       []string
-	last         time.Time
+	// times are when reconciles began, by the same.
+	times  map[string][]time.Time
+	errors []string
+	last   time.Time
 }
 
 // Write reads one line of the log.
@@ -199,11 +214,12 @@ func (a *activity) Write(line []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.begun == nil {
-		a.begun, a.ended = map[string]int{}, map[string]int{}
+		a.begun, a.ended, a.times = map[string]int{}, map[string]int{}, map[string][]time.Time{}
 	}
 	switch {
 	case entry.Msg == "Reconciling":
 		a.begun[key]++
+		a.times[key] = append(a.times[key], time.Now())
 	case entry.Msg == "Reconcile successful", strings.HasPrefix(entry.Msg, "Reconcile done"):
 		a.ended[key]++
 	case entry.Msg == "Reconciler error":
@@ -219,6 +235,13 @@ func (a *activity) completed(controller, namespace, name string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.ended[controller+" "+namespace+"/"+name]
+}
+
+// startsSince returns when reconciles of an object began, after the first n.
+func (a *activity) startsSince(n int, controller, namespace, name string) []time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]time.Time(nil), a.times[controller+" "+namespace+"/"+name][n:]...)
 }
 
 // idleSince returns since when no reconcile runs; ok is false while one does.

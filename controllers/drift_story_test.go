@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -102,6 +103,6 @@ func TestStoryDrift(t *testing.T) {
 func content(c *corev1.ConfigMap) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		Data: c.Data, BinaryData: c.BinaryData,
-		ObjectMeta: objectMeta{Labels: c.Labels, Annotations: c.Annotations, OwnerReferences: c.OwnerReferences},
+		ObjectMeta: metav1.ObjectMeta{Labels: c.Labels, Annotations: c.Annotations, OwnerReferences: c.OwnerReferences},
 	}
 }

@@ -127,6 +127,7 @@ func TestErrorsBecomeSentences(t *testing.T) {
 		"it ends in a line break\n":                "It ends in a line break.",
 		"Écoute":                                   "Écoute.",
 		"écoute":                                   "Écoute.",
+		"spec.entries[a] is odd":                   "spec.entries[a] is odd.",
 		"7 of 9 failed":                            "7 of 9 failed.",
 		"...":                                      "",
 		"":                                         "",
@@ -191,6 +192,14 @@ func TestProjectsTellOfTurns(t *testing.T) {
 		},
 		"A part that is well from the start need not be told": {
 			[]string{"Ready True Synced"}, []string{"Ready True Synced", "EventsFlowing True Delivered"}, nil,
+		},
+		"A suspension is no trouble, and told once": {
+			[]string{"Ready True Synced", "SpecsFresh True Synced"}, []string{"Ready False Suspended", "SpecsFresh Unknown Suspended"},
+			[]string{"Normal Suspended Sync Suspended."},
+		},
+		"Specs that turn late are warned of, once": {
+			[]string{"Ready True Synced", "SpecsFresh True Synced"}, []string{"Ready True Late", "SpecsFresh Unknown Late"},
+			[]string{"Warning Late Sync Late."},
 		},
 		"Another reason for the same trouble is told": {
 			[]string{"Ready False Malformed"}, []string{"Ready False Stale"}, []string{"Warning Stale Sync Stale."},

@@ -34,6 +34,7 @@ var configMapKind = corev1.SchemeGroupVersion.WithKind("ConfigMap")
 // applyConfigMaps writes every ConfigMap whose content is not what it should be.
 func (r *FlagBindingReconciler) applyConfigMaps(ctx context.Context, s *bindingScope) error {
 	var errs []error
+	writers := map[string]string{}
 	for i := range s.binding.Spec.Targets {
 		target := &s.binding.Spec.Targets[i]
 		s.targets = append(s.targets, targetOutcome{name: target.Name})
@@ -41,8 +42,11 @@ func (r *FlagBindingReconciler) applyConfigMaps(ctx context.Context, s *bindingS
 			continue
 		}
 		names, err := configMapNames(target.ConfigMap, s.units)
+		if err == nil {
+			err = claim(writers, names, target.Name)
+		}
 		if err != nil {
-			s.targets[i].fail(v1alpha1.ReasonTargetInvalid, err.Error())
+			s.targets[i].fail(v1alpha1.ReasonTargetInvalid, sentence(err))
 			markFailed(s.units)
 			continue
 		}
@@ -83,6 +87,19 @@ func configMapNames(target *v1alpha1.ConfigMapTarget, units []unit) ([]string, e
 		users[name], names[i] = u, name
 	}
 	return names, nil
+}
+
+// claim notes which target writes which ConfigMaps. Two may not write one: each would take the other's content for drift.
+func claim(writers map[string]string, names []string, target string) error {
+	for _, name := range names {
+		if writer := writers[name]; writer != "" {
+			return fmt.Errorf("ConfigMap %s is written by target %s. Choose another name", name, writer)
+		}
+	}
+	for _, name := range names {
+		writers[name] = target
+	}
+	return nil
 }
 
 func markFailed(units []unit) {
@@ -186,6 +203,9 @@ func holderOf(object client.Object) string {
 	}
 	if manager := object.GetLabels()[v1alpha1.ManagedByLabel]; manager != "" && manager != v1alpha1.ManagedByValue {
 		return manager
+	}
+	if object.GetLabels()[v1alpha1.BindingUIDLabel] != "" {
+		return "a FlagBinding that is gone and had it retained"
 	}
 	fields := object.GetManagedFields()
 	if len(fields) > 0 {

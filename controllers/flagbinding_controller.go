@@ -45,6 +45,7 @@ type FlagBindingReconciler struct {
 	Now func() time.Time
 
 	programs programCache
+	written  writtenVersions
 	watches  workloadWatches
 }
 
@@ -53,7 +54,11 @@ func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	binding := &v1alpha1.FlagBinding{}
 	if err := r.Client.Get(ctx, request.NamespacedName, binding); err != nil {
 		r.programs.forget(request.NamespacedName)
+		r.written.forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.isStale(binding) {
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
 	if !binding.DeletionTimestamp.IsZero() {
 		return outcome(r.reconcileDelete(ctx, binding))
@@ -147,6 +152,7 @@ func (r *FlagBindingReconciler) patchStatus(
 	if err := r.Client.Status().Patch(ctx, s.binding, patch); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	r.written.note(base)
 	announce.send(r.Recorder, s.binding, scrub)
 	return nil
 }

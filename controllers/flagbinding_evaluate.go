@@ -95,6 +95,7 @@ func kindName(object *metav1.PartialObjectMetadata) string {
 // evaluateUnits answers every entry for every unit. It does no IO. Without an evaluator every entry is unavailable.
 func evaluateUnits(s *bindingScope, clusterName string) {
 	recorder := new(eval.Recorder)
+	prefixes := ownPrefixes(s.binding)
 	for i := range s.units {
 		u := &s.units[i]
 		u.values = make([]entryValue, len(s.binding.Spec.Entries))
@@ -104,7 +105,7 @@ func evaluateUnits(s *bindingScope, clusterName string) {
 			}
 			continue
 		}
-		u.user, u.userErr = s.program.User(userInput(u, s.namespace, clusterName))
+		u.user, u.userErr = s.program.User(userInput(u, s.namespace, clusterName, prefixes))
 		if u.userErr != nil {
 			continue
 		}
@@ -202,16 +203,16 @@ func problemOf(reason eval.Reason) string {
 }
 
 // userInput shows a unit to the user expressions. Only metadata is shown, and nothing that the operator itself writes.
-func userInput(u *unit, namespace *metav1.PartialObjectMetadata, clusterName string) subject.Input {
+func userInput(u *unit, namespace *metav1.PartialObjectMetadata, clusterName string, prefixes []string) subject.Input {
 	input := subject.Input{
-		Namespace: subjectObject(namespace),
+		Namespace: subjectObject(namespace, prefixes),
 		Cluster:   clusterName,
 	}
 	if u.workload != nil {
-		input.Workload = subjectObject(u.workload)
+		input.Workload = subjectObject(u.workload, prefixes)
 	}
 	if u.pod != nil {
-		input.Pod = subjectObject(u.pod)
+		input.Pod = subjectObject(u.pod, prefixes)
 	}
 	return input
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -112,16 +113,23 @@ func (r *FlagBindingReconciler) selectWorkloads(
 	return found, nil
 }
 
-// findPods reads the metadata of the workloads' pods, where they are evaluated or annotated.
+// findPods reads the metadata of the workloads' pods, where they are evaluated or annotated. A pod that can be traced to several, such
+// as a CronJob and its Job, belongs to the first: it has one place in status, and one set of annotations.
 func (r *FlagBindingReconciler) findPods(ctx context.Context, s *bindingScope) error {
 	if !needsPods(s.binding) {
 		return nil
 	}
+	taken := map[types.UID]bool{}
 	for i := range s.workloads {
 		pods, err := r.podsOf(ctx, s.binding.Namespace, s.workloads[i].meta.UID)
 		if err != nil {
 			return fmt.Errorf("listing pods of %s: %w", s.workloads[i].meta.Name, err)
 		}
+		pods = slices.DeleteFunc(pods, func(pod *metav1.PartialObjectMetadata) bool {
+			was := taken[pod.UID]
+			taken[pod.UID] = true
+			return was
+		})
 		sort.Slice(pods, func(a, b int) bool { return pods[a].Name < pods[b].Name })
 		s.workloads[i].pods = pods
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -113,7 +115,7 @@ func (c *programCache) compile(binding *v1alpha1.FlagBinding) (*subject.Program,
 	held = compiledProgram{uid: binding.UID, generation: binding.Generation}
 	held.program, held.err = subject.Compile(userTemplate(&binding.Spec.Subject))
 	if held.err != nil {
-		held.err = fmt.Errorf("spec.subject.user: %w", held.err)
+		held.err = fmt.Errorf("spec.subject.%w", held.err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,13 +158,14 @@ func expressions(from map[string]v1alpha1.Expression) map[string]string {
 	return texts
 }
 
-// subjectObject shows an object's metadata to user expressions, without what the operator itself wrote: a user must not depend on
-// its own values.
-func subjectObject(object *metav1.PartialObjectMetadata) *subject.Object {
+// subjectObject shows an object's metadata to user expressions, without the annotations below prefixes, which the binding writes
+// itself: a user must not depend on its own values.
+func subjectObject(object *metav1.PartialObjectMetadata, prefixes []string) *subject.Object {
 	annotations := object.Annotations
 	for name := range object.Annotations {
-		if strings.HasPrefix(name, v1alpha1.PodHashAnnotationPrefix) {
-			annotations = withoutMarkers(object.Annotations)
+		if hasAnyPrefix(name, prefixes) {
+			annotations = maps.Clone(object.Annotations)
+			maps.DeleteFunc(annotations, func(name, _ string) bool { return hasAnyPrefix(name, prefixes) })
 			break
 		}
 	}
@@ -174,12 +177,17 @@ func subjectObject(object *metav1.PartialObjectMetadata) *subject.Object {
 	}
 }
 
-func withoutMarkers(annotations map[string]string) map[string]string {
-	kept := make(map[string]string, len(annotations))
-	for name, value := range annotations {
-		if !strings.HasPrefix(name, v1alpha1.PodHashAnnotationPrefix) {
-			kept[name] = value
+// ownPrefixes are the prefixes of the annotations that a binding writes to pods.
+func ownPrefixes(binding *v1alpha1.FlagBinding) []string {
+	prefixes := []string{v1alpha1.PodHashAnnotationPrefix}
+	for i := range binding.Spec.Targets {
+		if target := binding.Spec.Targets[i].PodAnnotations; target != nil {
+			prefixes = append(prefixes, target.Prefix+"/")
 		}
 	}
-	return kept
+	return prefixes
+}
+
+func hasAnyPrefix(text string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }

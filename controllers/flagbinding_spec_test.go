@@ -179,18 +179,21 @@ func TestUserTemplatesAreTakenOver(t *testing.T) {
 }
 
 // A user must not depend on the values that were evaluated for it: they would change with every evaluation.
-func TestExpressionsDoNotSeeTheOperatorsMarkers(t *testing.T) {
+func TestExpressionsDoNotSeeWhatTheBindingWrites(t *testing.T) {
 	object := newMetadata("example.com/v1", "Shop", "a")
 	object.CreationTimestamp = metav1.NewTime(time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC))
 	object.Labels = map[string]string{"team": "payments"}
-	object.Annotations = map[string]string{"note": "x", podMarker("shop-flags"): "b91e04d7", podMarker("other"): "0a1b2c3d"}
+	object.Annotations = map[string]string{
+		"note": "x", podMarker("shop-flags"): "b91e04d7", podMarker("other"): "0a1b2c3d", "flags.example.com/on": "true",
+	}
+	prefixes := ownPrefixes(newBinding("shop-flags").Annotations("flags.example.com").Obj())
 	before := maps.Clone(object.Annotations)
 	want := &subject.Object{
 		APIVersion: "example.com/v1", Kind: "Shop", Name: "a", Namespace: "shop", UID: "uid-of-Shop-a",
 		CreationTimestamp: object.CreationTimestamp.Time, Labels: map[string]string{"team": "payments"},
 		Annotations: map[string]string{"note": "x"},
 	}
-	if diff := cmp.Diff(want, subjectObject(object)); diff != "" {
+	if diff := cmp.Diff(want, subjectObject(object, prefixes)); diff != "" {
 		t.Errorf("subjectObject() (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(before, object.Annotations); diff != "" {
@@ -198,7 +201,8 @@ func TestExpressionsDoNotSeeTheOperatorsMarkers(t *testing.T) {
 	}
 	delete(object.Annotations, podMarker("shop-flags"))
 	delete(object.Annotations, podMarker("other"))
-	if diff := cmp.Diff(want, subjectObject(object)); diff != "" {
-		t.Errorf("subjectObject() without markers (-want +got):\n%s", diff)
+	delete(object.Annotations, "flags.example.com/on")
+	if diff := cmp.Diff(want, subjectObject(object, prefixes)); diff != "" {
+		t.Errorf("subjectObject() without any of it (-want +got):\n%s", diff)
 	}
 }

@@ -50,6 +50,8 @@ func computeBindingStatus(s *bindingScope, phaseErr error, scrub func(string) st
 		}
 	}
 	switch {
+	case ready.status == metav1.ConditionTrue && s.acted && len(s.units) == 0:
+		ready = evaluatedVerdict(s)
 	case s.suspended() != "":
 		ready = isFalse(v1alpha1.ReasonSuspended, s.suspended())
 	case phaseErr != nil && ready.status != metav1.ConditionFalse:
@@ -116,6 +118,10 @@ func evaluatedVerdict(s *bindingScope) verdict {
 			return isStalled(v1alpha1.ReasonUserExpressionFailed, fmt.Sprintf(
 				"%s %s: %s Nothing was written for it.", u.kind, u.name, sentence(u.userErr)))
 		}
+	}
+	if s.project == nil {
+		return isFalse(v1alpha1.ReasonSpecsUnavailable, fmt.Sprintf(
+			"StatsigProject %s does not exist. Entries keep their values or take their defaults.", projectKey(s.binding)))
 	}
 	if s.evaluator == nil {
 		return isFalse(v1alpha1.ReasonSpecsUnavailable, fmt.Sprintf(
@@ -202,6 +208,14 @@ func materializedVerdict(s *bindingScope) verdict {
 			return isFalse(t.reason, t.message)
 		default:
 			return isStalled(t.reason, "Target "+t.name+": "+t.message)
+		}
+	}
+	if s.incomplete() {
+		return isUnknown(v1alpha1.ReasonPending, "Not every workload could be looked at.")
+	}
+	for i := range s.units {
+		if s.units[i].userErr != nil {
+			return isUnknown(v1alpha1.ReasonPending, "Nothing was written for the units that have no user.")
 		}
 	}
 	return isTrue(v1alpha1.ReasonApplied, "Every target holds the values.")

@@ -172,7 +172,9 @@ func TestConditionsOfABindingThatIsEvaluated(t *testing.T) {
 	for name, tc := range map[string]bindingCase{
 		"All is well": {scope: plain(asIs), says: "Every target holds the evaluated values."},
 		"Nothing matches": {
-			scope: plain(func(s *bindingScope) { s.units = nil }), want: map[string]string{"Evaluated": "True NoUnits"},
+			scope: plain(func(s *bindingScope) { s.units = nil }),
+			want:  map[string]string{"Ready": "True NoUnits", "Evaluated": "True NoUnits"},
+			says:  "No workload or pod matches",
 		},
 		"An entry that is not required names no gate": {
 			scope: deployed(newBinding("a").Gate("on").Gate("nope"), asIs), want: map[string]string{"Evaluated": "False EntityNotFound"},
@@ -215,6 +217,7 @@ func TestConditionsOfABindingThatIsEvaluated(t *testing.T) {
 			scope: deployed(newBinding("a").Gate("on").UserID("workload.metadata.labels['team']"), asIs),
 			want: map[string]string{
 				"Ready": "False UserExpressionFailed", "Stalled": "True UserExpressionFailed", "Evaluated": "False UserExpressionFailed",
+				"Materialized": "Unknown Pending",
 			},
 			says: "Nothing was written for it.",
 		},
@@ -240,7 +243,10 @@ func TestConditionsOfABindingThatIsEvaluated(t *testing.T) {
 			scope: plain(func(s *bindingScope) {
 				s.problems = []refProblem{{v1alpha1.ReasonKindNotFound, "No kind Rollout."}, {v1alpha1.ReasonRefNotFound, "No Deployment cart."}}
 			}),
-			want: map[string]string{"Ready": "False KindNotFound", "Reconciling": "True KindNotFound", "ResolvedRefs": "False KindNotFound"},
+			want: map[string]string{
+				"Ready": "False KindNotFound", "Reconciling": "True KindNotFound", "ResolvedRefs": "False KindNotFound",
+				"Materialized": "Unknown Pending",
+			},
 			says: "No kind Rollout. No Deployment cart.",
 		},
 		"A ConfigMap belongs to somebody else": {

@@ -77,7 +77,7 @@ func (r *FlagBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	built, err := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FlagBinding{}, builder.WithPredicates(specOrDeletionChanged())).
 		Watches(&v1alpha1.StatsigProject{}, handler.EnqueueRequestsFromMapFunc(r.bindingsOfProject), builder.WithPredicates(specOrDeletionChanged())).
-		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.bindingOfConfigMap)).
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.bindingOfConfigMap), builder.WithPredicates(driftOnly())).
 		WatchesMetadata(metadataOf(namespaceKind), handler.EnqueueRequestsFromMapFunc(r.bindingsInNamespace), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(podKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(replicaSetKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).

@@ -3,9 +3,13 @@ package controllers
 import (
 	"reflect"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/render"
 )
 
 // specOrDeletionChanged lets updates through that change what the user wants; our own status writes are not among them.
@@ -20,6 +24,23 @@ func specOrDeletionChanged() predicate.Predicate {
 // of pods and workloads is not among them.
 func metadataChanged() predicate.Predicate {
 	return updatesWhere(func(before, after client.Object) bool { return !sameMetadata(before, after) })
+}
+
+// driftOnly lets a ConfigMap's events through that may leave it other than a binding wrote it: deletion, content that does not have the
+// hash it was written with, changed labels and owners. What a reconcile has just written is not among them.
+func driftOnly() predicate.Predicate {
+	drifted := func(o client.Object) bool {
+		configMap, ok := o.(*corev1.ConfigMap)
+		return !ok || len(configMap.BinaryData) > 0 ||
+			configMap.Annotations[v1alpha1.HashAnnotation] != render.Hash(configMap.Data)
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return drifted(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return drifted(e.ObjectNew) || !reflect.DeepEqual(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+				!reflect.DeepEqual(e.ObjectOld.GetOwnerReferences(), e.ObjectNew.GetOwnerReferences())
+		},
+	}
 }
 
 func updatesWhere(matters func(before, after client.Object) bool) predicate.Predicate {

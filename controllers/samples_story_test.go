@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,11 +27,12 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/statsigtest"
 )
 
-// This story is the only one whose operator watches all namespaces, so it does not run beside others.
+// The operator of this story is the only one that watches all namespaces, so it does not run beside others.
 func TestStorySamples(t *testing.T) {
 	s := &story{t: t, c: plane.client(t), namespace: "shop"}
 	s.statsig = statsigtest.Start(t, statsigtest.Options{Keys: []secret.Key{secret.NewKey("secret-put-your-server-key-here")}})
 	s.applySamples()
+	s.tidy(s.namespace)
 	watchStatuses(t, s.c, s.namespace)
 	op := startOperator(t, operatorOptions{})
 
@@ -79,17 +81,7 @@ func TestStorySamples(t *testing.T) {
 	})
 	t.Run("Another operator on the same objects writes nothing", func(t *testing.T) {
 		s := s.within(t)
-		again := startOperator(t, operatorOptions{})
-		for name := range bindings {
-			eventually(t, "a reconcile with specs", func(context.Context) string {
-				// The first may come before there are specs; the project queues a second one then.
-				if n := again.activity.completed("flagbinding", s.namespace, name); n < 2 {
-					return "not yet"
-				}
-				return ""
-			})
-		}
-		s.settle(again)
+		again := s.restart(operatorOptions{}, slices.Collect(maps.Keys(bindings))...)
 		if writes := again.requests.all(); len(writes) > 0 {
 			t.Errorf("writes: %v", writes)
 		}

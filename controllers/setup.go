@@ -19,6 +19,9 @@ import (
 // eventSource is the reporting controller of the operator's Kubernetes Events.
 const eventSource = "statsig-operator"
 
+// fieldOwner is the field manager of statuses and finalizers. Targets have managers of their own.
+const fieldOwner = "statsig-operator"
+
 // Options configure the controllers. Only Now is required.
 type Options struct {
 	// Version is reported to Statsig.
@@ -74,14 +77,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("adding the syncers: %w", err)
 	}
 	recorder := mgr.GetEventRecorder(eventSource)
+	c := client.WithFieldOwner(mgr.GetClient(), fieldOwner)
 	projects := &StatsigProjectReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
+		Client: c, Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
 	}
 	if err := projects.SetupWithManager(mgr); err != nil {
 		return err
 	}
 	bindings := &FlagBindingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Runtimes: runtimes, Recorder: recorder,
+		Client: c, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Runtimes: runtimes, Recorder: recorder,
 		ClusterName: o.ClusterName, Concurrency: o.Concurrency, Now: o.Now,
 	}
 	return bindings.SetupWithManager(mgr)

@@ -35,6 +35,8 @@ type StatsigProjectReconciler struct {
 	Recorder events.EventRecorder
 	// Now is the clock.
 	Now func() time.Time
+
+	written writtenVersions
 }
 
 // secretReread is how often the Secret is read again, so that a new key is taken up although Secrets are not watched: watching them
@@ -43,6 +45,9 @@ const secretReread = 5 * time.Minute
 
 // missingSecretRetry is the pause before a Secret that is missing is looked for again.
 const missingSecretRetry = 10 * time.Second
+
+// refusedKeyRetry is how often the Secret is read again while its key is refused: somebody is about to put a good one there.
+const refusedKeyRetry = 30 * time.Second
 
 // projectScope is what one reconcile of a StatsigProject observed.
 type projectScope struct {
@@ -57,6 +62,8 @@ type projectScope struct {
 	running *projectRuntime
 	// bindings is the number of FlagBindings that refer to the project.
 	bindings int
+	// phaseErr says why the observations ended early.
+	phaseErr error
 }
 
 // Reconcile brings what runs for one StatsigProject in line with its spec.
@@ -65,13 +72,18 @@ func (r *StatsigProjectReconciler) Reconcile(ctx context.Context, request ctrl.R
 	if err := r.Client.Get(ctx, request.NamespacedName, project); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Runtimes.Remove(request.NamespacedName)
+			r.written.forget(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.written.isStale(project) {
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	}
 	s := &projectScope{project: project.DeepCopy(), now: r.Now()}
+	s.running, _ = r.Runtimes.lookup(request.NamespacedName)
 	for _, phase := range []func(context.Context, *projectScope) error{r.resolveKey, r.setUp, r.countBindings} {
-		if err := phase(ctx, s); err != nil {
-			return outcome(err)
+		if s.phaseErr = phase(ctx, s); s.phaseErr != nil {
+			return outcome(errors.Join(s.phaseErr, r.patchStatus(ctx, project, s)))
 		}
 	}
 	if s.isStarting() && project.Status.ObservedGeneration == project.Generation {
@@ -95,6 +107,7 @@ func (r *StatsigProjectReconciler) patchStatus(ctx context.Context, before *v1al
 	if err := r.Client.Status().Patch(ctx, s.project, patch); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
+	r.written.note(before)
 	announce.send(r.Recorder, s.project, scrub)
 	return nil
 }
@@ -134,8 +147,8 @@ func (s *projectScope) untilNextLook() []time.Duration {
 	case s.project.Spec.SDKKeySecretRef != nil:
 		after = append(after, secretReread+spread(s.project.UID, secretReread/10))
 	}
-	if errors.Is(s.setUpErr, errWaitsForKey) {
-		after = append(after, missingSecretRetry)
+	if isRefused(s) {
+		after = append(after, refusedKeyRetry)
 	}
 	return after
 }

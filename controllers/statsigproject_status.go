@@ -30,7 +30,9 @@ const (
 func computeProjectStatus(s *projectScope, scrub func(string) string) {
 	status := &s.project.Status
 	status.ObservedGeneration = s.project.Generation
-	status.Bindings = clampInt32(s.bindings)
+	if s.phaseErr == nil {
+		status.Bindings = clampInt32(s.bindings)
+	}
 	if s.running != nil {
 		status.Specs = specsStatus(s.running.state(), scrub)
 		if counted := eventsStatus(s.running); counted != nil {
@@ -50,6 +52,8 @@ func projectReady(s *projectScope, credentials, specs verdict) verdict {
 	switch {
 	case s.project.Spec.Suspend:
 		return isFalse(v1alpha1.ReasonSuspended, "spec.suspend is true. Values that were written stay.")
+	case s.phaseErr != nil:
+		return isFalse(v1alpha1.ReasonInternalError, sentence(s.phaseErr)+" It is retried.")
 	case s.setUpErr != nil && !errors.Is(s.setUpErr, errWaitsForKey):
 		return isStalled(v1alpha1.ReasonInvalid, sentence(s.setUpErr))
 	case credentials.status != metav1.ConditionTrue && credentials.reason != v1alpha1.ReasonPending:
@@ -74,7 +78,7 @@ func credentialsVerdict(s *projectScope) verdict {
 	}
 	state := s.running.state()
 	switch {
-	case errors.Is(state.Err, specsync.ErrUnauthorized) || errors.Is(state.Skipped, specsync.ErrUnauthorized):
+	case isRefused(s):
 		return isStalled(v1alpha1.ReasonUnauthorized, fmt.Sprintf(
 			"Statsig refuses the SDK key in Secret %s. Put a valid server SDK key there; values that were written stay.",
 			s.project.Spec.SDKKeySecretRef.Name))
@@ -85,6 +89,15 @@ func credentialsVerdict(s *projectScope) verdict {
 	default:
 		return isTrue(v1alpha1.ReasonAccepted, "The SDK key is accepted.")
 	}
+}
+
+// isRefused reports whether a source refuses the SDK key.
+func isRefused(s *projectScope) bool {
+	if s.running == nil {
+		return false
+	}
+	state := s.running.state()
+	return errors.Is(state.Err, specsync.ErrUnauthorized) || errors.Is(state.Skipped, specsync.ErrUnauthorized)
 }
 
 func specsVerdict(s *projectScope) verdict {
@@ -99,6 +112,9 @@ func specsVerdict(s *projectScope) verdict {
 	switch {
 	case !state.Attempted:
 		return isUnknown(v1alpha1.ReasonPending, "The first answer is awaited.")
+	case state.Err == nil && state.IDListsErr != nil:
+		return isTrue(v1alpha1.ReasonSynced,
+			"The specs are as new as the sources have them. Not all ID lists are: "+sentence(state.IDListsErr))
 	case state.Err == nil:
 		return isTrue(v1alpha1.ReasonSynced, "The specs are as new as the sources have them.")
 	case errors.Is(state.Err, specsync.ErrWrongProject):
@@ -163,6 +179,7 @@ func specsStatus(state specsync.State, scrub func(string) string) *v1alpha1.Spec
 		Experiments:     count(snapshot, eval.KindExperiment),
 		Layers:          count(snapshot, eval.KindLayer),
 		ParameterStores: count(snapshot, eval.KindParameterStore),
+		IDLists:         clampInt32(len(state.IDLists.Names())),
 		SkippedSpecs:    skippedSpecs(snapshot.Problems(), scrub),
 		Skipped:         clampInt32(len(snapshot.Problems())),
 	}
@@ -177,7 +194,7 @@ func skippedSpecs(problems []eval.Problem, scrub func(string) string) []v1alpha1
 	var skipped []v1alpha1.SkippedSpec
 	seen := map[eval.Ref]bool{}
 	for _, p := range problems {
-		ref := eval.Ref{Kind: p.Kind, Name: truncate(p.Name, 128)}
+		ref := eval.Ref{Kind: p.Kind, Name: truncate(scrub(p.Name), 128)}
 		if seen[ref] || len(skipped) == maxSkippedSpecs {
 			continue
 		}
@@ -270,8 +287,12 @@ func (q *kubernetesEvents) tell(before, after []metav1.Condition, conditionType,
 			return
 		}
 	}
-	switch is.Status {
-	case metav1.ConditionTrue:
+	switch {
+	case is.Reason == v1alpha1.ReasonSuspended:
+		q.normal(is.Reason, action, is.Message)
+	case is.Reason == v1alpha1.ReasonLate:
+		q.warning(is.Reason, action, is.Message)
+	case is.Status == metav1.ConditionTrue:
 		if conditionType == v1alpha1.ConditionReady || (was != nil && was.Status == metav1.ConditionFalse) {
 			q.normal(is.Reason, action, is.Message)
 		}
@@ -280,7 +301,8 @@ func (q *kubernetesEvents) tell(before, after []metav1.Condition, conditionType,
 	}
 }
 
-// sentence makes an error text a sentence: errors begin in lower case and end without a period.
+// sentence makes an error text a sentence: errors begin in lower case and end without a period. A text that begins with the path of
+// a field keeps it as it is.
 func sentence(err error) string {
 	if err == nil {
 		return ""
@@ -288,6 +310,10 @@ func sentence(err error) string {
 	text := strings.TrimRight(err.Error(), ". \n")
 	if text == "" {
 		return ""
+	}
+	word, _, _ := strings.Cut(text, " ")
+	if strings.ContainsAny(word, ".[") {
+		return text + "."
 	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:] + "."

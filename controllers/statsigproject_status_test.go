@@ -225,6 +225,14 @@ func TestConditionsOfAProject(t *testing.T) {
 			answers: []poll{good, broken}, wait: 2 * time.Hour, says: "for 1h0m0s. The last good ones stay in use.",
 			want: unready("False Stale", "Reconciling", map[string]string{"SpecsFresh": "False Stale"}),
 		},
+		"The Secret cannot be read": {
+			answers: []poll{good}, says: "The specs are as new as the sources have them.",
+			change: func(s *projectScope) {
+				s.phaseErr = errors.New("reading Secret statsig: the server is away")
+				s.bindings, s.project.Status.Bindings = 0, 2
+			},
+			want: unready("False InternalError", "Reconciling", nil),
+		},
 		"The project is suspended": {
 			change: func(s *projectScope) { s.project.Spec.Suspend = true },
 			want: map[string]string{
@@ -289,7 +297,7 @@ func TestSpecsInStatus(t *testing.T) {
 	snapshot := evaltest.Compile(t, everyKind().Time(changed.UnixMilli()))
 	got := specsStatus(specsync.State{Snapshot: snapshot, SourceName: "CDN"}, scrubNothing)
 	want := &v1alpha1.SpecsStatus{
-		Source: "CDN", Hash: snapshot.Hash()[:8], Gates: 5, DynamicConfigs: 2, Experiments: 2, Layers: 1, ParameterStores: 1,
+		Source: "CDN", Hash: snapshot.Hash()[:8], Gates: 6, DynamicConfigs: 2, Experiments: 2, Layers: 1, ParameterStores: 1,
 		LastConfigUpdate: timeOf(changed.Truncate(time.Second)),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,14 +57,54 @@ func (s *story) newNamespace(labels ...string) string {
 	s.t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "story-", Labels: pairs(labels)}}
 	s.create(namespace)
+	s.tidy(namespace.Name)
 	watchStatuses(s.t, s.c, namespace.Name)
 	return namespace.Name
+}
+
+// tidy removes what an operator would act on from a namespace when the test is over: namespaces never end here, and other stories
+// may have an operator that watches all of them.
+func (s *story) tidy(namespace string) {
+	s.t.Helper()
+	s.t.Cleanup(func() {
+		ctx := context.WithoutCancel(s.t.Context())
+		bindings := &v1alpha1.FlagBindingList{}
+		must(s.t, s.c.List(ctx, bindings, client.InNamespace(namespace)))
+		for i := range bindings.Items {
+			if binding := &bindings.Items[i]; len(binding.Finalizers) > 0 {
+				binding.Finalizers = nil
+				must(s.t, client.IgnoreNotFound(s.c.Update(ctx, binding)))
+			}
+		}
+		for _, o := range []client.Object{&v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}} {
+			must(s.t, s.c.DeleteAllOf(ctx, o, client.InNamespace(namespace)))
+		}
+	})
 }
 
 // operator starts an operator for the story's namespace.
 func (s *story) operator() *operator {
 	s.t.Helper()
 	return startOperator(s.t, operatorOptions{namespaces: []string{s.namespace}})
+}
+
+// restart starts another operator, on what earlier ones left, and waits until it has the specs and has looked at these bindings.
+func (s *story) restart(o operatorOptions, bindings ...string) *operator {
+	s.t.Helper()
+	requests := s.statsig.RequestCount(statsigtest.EndpointSpecs)
+	op := startOperator(s.t, o)
+	eventually(s.t, "the first reconciles", func(context.Context) string {
+		if s.statsig.RequestCount(statsigtest.EndpointSpecs) == requests {
+			return "specs were not asked for"
+		}
+		for _, name := range bindings {
+			if op.activity.completed("flagbinding", s.namespace, name) == 0 {
+				return name + " was not reconciled"
+			}
+		}
+		return op.restlessness()
+	})
+	return op
 }
 
 func (s *story) create(objects ...client.Object) {
@@ -213,8 +250,14 @@ func (s *story) awaitData(name string, want map[string]string) *corev1.ConfigMap
 func (s *story) awaitAnnotations(pod string, want map[string]string) *corev1.Pod {
 	s.t.Helper()
 	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: pod}}
-	await(s, object, "the annotations", func(got *corev1.Pod) string { return mapDiff(want, withoutMarkers(got.Annotations)) })
+	await(s, object, "the annotations", func(got *corev1.Pod) string { return mapDiff(want, withoutMarkers(got)) })
 	return object
+}
+
+func withoutMarkers(pod *corev1.Pod) map[string]string {
+	kept := maps.Clone(pod.Annotations)
+	maps.DeleteFunc(kept, func(name, _ string) bool { return strings.HasPrefix(name, v1alpha1.PodHashAnnotationPrefix) })
+	return kept
 }
 
 // gone waits until an object does not exist.
@@ -246,19 +289,22 @@ func (s *story) absent(o client.Object) {
 // settle waits until an operator has nothing left to do.
 func (s *story) settle(op *operator) {
 	s.t.Helper()
-	eventually(s.t, "calm", func(context.Context) string {
-		since, idle := op.activity.idleSince()
-		if !idle {
-			return "a reconcile is under way"
-		}
-		if last := op.requests.lastWrite(); last.After(since) {
-			since = last
-		}
-		if quiet := time.Since(since); quiet < calm {
-			return fmt.Sprintf("the last reconcile or write was %s ago", quiet)
-		}
-		return ""
-	})
+	eventually(s.t, "calm", func(context.Context) string { return op.restlessness() })
+}
+
+// restlessness says what the operator does, or did just now; empty when it is calm.
+func (op *operator) restlessness() string {
+	since, idle := op.activity.idleSince()
+	if !idle {
+		return "a reconcile is under way"
+	}
+	if last := op.requests.lastWrite(); last.After(since) {
+		since = last
+	}
+	if quiet := time.Since(since); quiet < calm {
+		return fmt.Sprintf("the last reconcile or write was %s ago", quiet)
+	}
+	return ""
 }
 
 // polled waits until the project's sources have been asked, and answered, twice more: the second time cannot have begun before
@@ -303,176 +349,12 @@ func pairs(namesAndValues []string) map[string]string {
 	return m
 }
 
-// Objects.
-
-func (s *story) meta(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: s.namespace, Name: name}
-}
-
-func (s *story) configMap(name string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: s.meta(name)}
-}
-
-// secretWithKey is the Secret that the story's projects name.
-func (s *story) secretWithKey() *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: s.meta("statsig"), Data: map[string][]byte{"sdkKey": []byte(storyKey)}}
-}
-
-// project is the StatsigProject "project", which follows the story's server closely.
-func (s *story) project() *v1alpha1.StatsigProject {
-	second := &metav1.Duration{Duration: time.Second}
-	return &v1alpha1.StatsigProject{ObjectMeta: s.meta("project"), Spec: v1alpha1.StatsigProjectSpec{
-		SDKKeySecretRef: &v1alpha1.SecretKeyRef{Name: "statsig", Key: "sdkKey"},
-		Specs: &v1alpha1.SpecsSpec{
-			Sources:  []v1alpha1.SpecsSource{{Type: v1alpha1.SourceHTTP, URL: s.statsig.URL()}},
-			Interval: second,
-		},
-		IDLists: &v1alpha1.IDListsSpec{Interval: second},
-		Events:  &v1alpha1.EventsSpec{FlushInterval: second},
-	}}
-}
-
-// binding evaluates Deployments by label app.kubernetes.io/part-of: shop, for a ConfigMap each, with no targets or entries yet.
-func (s *story) binding(name string, edits ...func(*v1alpha1.FlagBinding)) *v1alpha1.FlagBinding {
-	b := &v1alpha1.FlagBinding{ObjectMeta: s.meta(name), Spec: v1alpha1.FlagBindingSpec{
-		ProjectRef: v1alpha1.ProjectRef{Name: "project"},
-		Subject:    v1alpha1.Subject{Unit: v1alpha1.UnitNamespace},
-	}}
-	for _, edit := range edits {
-		edit(b)
-	}
-	return b
-}
-
-func withUserID(expression string) func(*v1alpha1.FlagBinding) {
-	return func(b *v1alpha1.FlagBinding) {
-		if b.Spec.Subject.User == nil {
-			b.Spec.Subject.User = &v1alpha1.UserTemplate{}
-		}
-		b.Spec.Subject.User.UserID = v1alpha1.Expression(expression)
-	}
-}
-
-// onDeployments evaluates the Deployments of these names.
-func onDeployments(unit v1alpha1.Unit, names ...string) func(*v1alpha1.FlagBinding) {
-	return func(b *v1alpha1.FlagBinding) {
-		b.Spec.Subject.Unit = unit
-		b.Spec.Subject.Workloads = nil
-		for _, name := range names {
-			b.Spec.Subject.Workloads = append(b.Spec.Subject.Workloads,
-				v1alpha1.WorkloadSelector{APIVersion: "apps/v1", Kind: "Deployment", Name: name})
-		}
-	}
-}
-
-// asksGate adds an entry with the default false.
-func asksGate(name, gate string) func(*v1alpha1.FlagBinding) {
-	return asks(v1alpha1.Entry{Name: name, Gate: gate, Default: &runtime.RawExtension{Raw: []byte("false")}})
-}
-
-func asks(entries ...v1alpha1.Entry) func(*v1alpha1.FlagBinding) {
-	return func(b *v1alpha1.FlagBinding) { b.Spec.Entries = append(b.Spec.Entries, entries...) }
-}
-
-func toConfigMap(name string) func(*v1alpha1.FlagBinding) {
-	return toTarget(v1alpha1.Target{Name: fmt.Sprintf("t%d", len(name)), ConfigMap: &v1alpha1.ConfigMapTarget{Name: name}})
-}
-
-func toPods(prefix string) func(*v1alpha1.FlagBinding) {
-	return toTarget(v1alpha1.Target{Name: "pods", PodAnnotations: &v1alpha1.PodAnnotationsTarget{Prefix: prefix}})
-}
-
-func toTarget(target v1alpha1.Target) func(*v1alpha1.FlagBinding) {
-	return func(b *v1alpha1.FlagBinding) { b.Spec.Targets = append(b.Spec.Targets, target) }
-}
-
-// deployment is a Deployment of the shop, which nothing rolls out.
-func (s *story) deployment(name string) *appsv1.Deployment {
-	labels := map[string]string{"app": name}
-	return &appsv1.Deployment{ObjectMeta: s.meta(name), Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: podTemplate(labels),
-	}}
-}
-
-// replicaSetOf is what the Deployment controller would make.
-func (s *story) replicaSetOf(d *appsv1.Deployment) *appsv1.ReplicaSet {
-	rs := &appsv1.ReplicaSet{ObjectMeta: s.meta(d.Name + "-7d4b9"), Spec: appsv1.ReplicaSetSpec{
-		Selector: d.Spec.Selector, Template: d.Spec.Template,
-	}}
-	rs.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment"))}
-	return rs
-}
-
-// podOf is a pod of a ReplicaSet or StatefulSet.
-func (s *story) podOf(owner client.Object, kind, name string) *corev1.Pod {
-	pod := &corev1.Pod{ObjectMeta: s.meta(name), Spec: podTemplate(nil).Spec}
-	pod.Labels = map[string]string{"app": name}
-	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, appsv1.SchemeGroupVersion.WithKind(kind))}
-	return pod
-}
-
-// rollOut creates a Deployment with a ReplicaSet and pods named <name>-0 and so on.
-func (s *story) rollOut(name string, replicas int) (d *appsv1.Deployment, pods []*corev1.Pod) {
-	s.t.Helper()
-	d = s.deployment(name)
-	s.create(d)
-	rs := s.replicaSetOf(d)
-	s.create(rs)
-	for i := range replicas {
-		pod := s.podOf(rs, "ReplicaSet", fmt.Sprintf("%s-%d", name, i))
-		s.create(pod)
-		pods = append(pods, pod)
-	}
-	return d, pods
-}
-
-func podTemplate(labels map[string]string) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: labels},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "registry.k8s.io/pause:3.10"}}},
-	}
-}
-
 // mapDiff says how two maps differ; empty when they don't. A nil map equals an empty one.
 func mapDiff(want, got map[string]string) string {
 	if len(want) == 0 && len(got) == 0 {
 		return ""
 	}
 	return cmp.Diff(want, got)
-}
-
-// secretObject is corev1.Secret, where a variable has the shorter name.
-type secretObject = corev1.Secret
-
-// deploymentObject is appsv1.Deployment, for functions that change one.
-type deploymentObject = appsv1.Deployment
-
-// grantOperator lets the operator read a resource that its role does not have.
-func (s *story) grantOperator(resource, group string) {
-	s.t.Helper()
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: "operator-" + resource + "." + group},
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}}},
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: role.ObjectMeta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
-	}
-	must(s.t, s.c.Create(s.t.Context(), role), s.c.Create(s.t.Context(), binding))
-}
-
-// operatorMayList is for waiting until the API server's authorizer knows of a right.
-func (s *story) operatorMayList(kind schema.GroupVersionKind) func(context.Context) string {
-	s.t.Helper()
-	c, err := client.New(plane.operator, client.Options{Scheme: plane.scheme})
-	must(s.t, err)
-	return func(ctx context.Context) string {
-		if err := c.List(ctx, metadataListOf(kind)); err != nil {
-			return err.Error()
-		}
-		return ""
-	}
 }
 
 // watchData collects what a ConfigMap comes to hold, until the returned function is called.
@@ -497,5 +379,3 @@ func watchData(s *story, name string) func() []map[string]string {
 		return contents
 	}
 }
-
-type objectMeta = metav1.ObjectMeta

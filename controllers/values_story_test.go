@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
 	"github.com/statsig-operator/statsig-operator/pkg/statsigtest"
 )
@@ -48,10 +50,8 @@ func TestStoryOnlyWhatChanged(t *testing.T) {
 	writes, requests := len(op.requests.all()), s.statsig.RequestCount(statsigtest.EndpointSpecs)
 
 	must(t, s.statsig.SetGate("off", true))
-	for i, binding := range all {
-		want := "true"
-		s.awaitData(binding.Name, map[string]string{"gate": want})
-		_ = i
+	for _, binding := range all {
+		s.awaitData(binding.Name, map[string]string{"gate": "true"})
 	}
 	s.settle(op)
 	after := versions()
@@ -67,7 +67,9 @@ func TestStoryOnlyWhatChanged(t *testing.T) {
 	// Eight ConfigMaps and eight statuses, and the project's own status with the new hash of the specs.
 	counts := map[string]int{}
 	for _, w := range op.requests.all()[writes:] {
-		counts[w.verb+" "+w.resource]++
+		if !w.refused {
+			counts[w.verb+" "+w.resource]++
+		}
 	}
 	delete(counts, "create events")
 	want := map[string]int{"apply configmaps": 8, "patch flagbindings": 8, "patch statsigprojects": 1}
@@ -85,6 +87,78 @@ func TestStoryOnlyWhatChanged(t *testing.T) {
 	}
 	if failures := op.activity.failures(); len(failures) > 0 {
 		t.Errorf("reconciles failed: %v", failures)
+	}
+}
+
+func TestStoryIDLists(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, statsigtest.Options{})
+	project := s.project()
+	listed := s.binding("listed", withUserID("'shop/ledger-2'"), asksGate("beta", "beta_features"), toConfigMap("listed"))
+	other := s.binding("other", withUserID("'shop/ledger-2'"), asksGate("new", "new_checkout"), toConfigMap("other"))
+	s.create(s.secretWithKey(), project, listed, other)
+	op := s.operator()
+	s.awaitReady(project, listed, other)
+	s.awaitData("listed", map[string]string{"beta": "false"})
+	s.awaitData("other", map[string]string{"new": "true"})
+	s.settle(op)
+	s.read(other)
+	version, reconciles := other.ResourceVersion, op.activity.completed("flagbinding", s.namespace, "other")
+	s.statsig.SetIDList("beta_workloads", "shop/search", "shop/ledger-2")
+	s.awaitData("listed", map[string]string{"beta": "true"})
+	s.settle(op)
+	s.read(other)
+	if other.ResourceVersion != version || op.activity.completed("flagbinding", s.namespace, "other") != reconciles {
+		t.Error("a binding whose closure does not have the list was looked at")
+	}
+	s.statsig.RemoveIDList("beta_workloads")
+	s.awaitData("listed", map[string]string{"beta": "false"})
+}
+
+func TestStoryExposures(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, statsigtest.Options{})
+	s.create(s.deployment("web"), s.secretWithKey(), s.project())
+	binding := s.binding("simple", onDeployments(v1alpha1.UnitWorkload, "web"), withUserID("'shop/' + 'ledger-2'"),
+		asksGate("upsell", "checkout_upsell"), asksGate("sale", "holiday_sale"), asksGate("missing", "none"), toConfigMap("flags"),
+		func(b *v1alpha1.FlagBinding) {
+			b.Spec.Entries[1].Exposure = v1alpha1.ExposureDisabled
+			user := b.Spec.Subject.User
+			user.Email = "workload.name + '@example.com'"
+			user.CustomIDs = map[string]v1alpha1.Expression{"workload": "workload.name"}
+			user.Custom = map[string]v1alpha1.Expression{"cluster": "cluster.name"}
+			user.PrivateAttributes = map[string]v1alpha1.Expression{"token": "'not to be told'"}
+		})
+	s.create(binding)
+	op := s.operator()
+	event, err := s.statsig.WaitForEvent(t.Context(), func(statsigtest.Event) bool { return true })
+	must(t, err)
+	want := map[string]string{"gate": "checkout_upsell", "gateValue": "true", "ruleID": "7yyv410GQtA4i4KBn74Qum"}
+	for name, value := range want {
+		if event.Metadata[name] != value {
+			t.Errorf("%s is %q, want %q", name, event.Metadata[name], value)
+		}
+	}
+	secondary := []eval.SecondaryExposure{{Gate: "new_checkout", GateValue: "true", RuleID: "7EvICnb0ISdG3SHdwLgQ1H"}}
+	if diff := cmp.Diff(secondary, event.SecondaryExposures); diff != "" {
+		t.Errorf("secondary exposures (-want +got):\n%s", diff)
+	}
+	var raw struct{ User map[string]any }
+	must(t, json.Unmarshal(event.Raw, &raw))
+	wantUser := map[string]any{
+		"userID": "shop/ledger-2", "email": "web@example.com", "customIDs": map[string]any{"workload": "web"},
+		"custom": map[string]any{"cluster": "test-cluster"},
+	}
+	if diff := cmp.Diff(wantUser, raw.User); diff != "" {
+		t.Errorf("the user (-want +got):\n%s", diff)
+	}
+	// Nothing is told twice, nor what was not asked to be told, nor what is not there.
+	touch(s, binding)
+	s.awaitConditions(binding, applied)
+	s.settle(op)
+	op.stop(t)
+	if events := s.statsig.Events(); len(events) != 1 {
+		t.Errorf("%d exposures, want 1", len(events))
 	}
 }
 
@@ -117,9 +191,11 @@ func TestStoryTime(t *testing.T) {
 	if got := s.statsig.RequestCount(statsigtest.EndpointSpecs); got != 1 {
 		t.Errorf("%d downloads of specs, want 1", got)
 	}
-	// One for the boundary, one for the ConfigMap that changed: nobody looked in between.
-	if got := op.activity.completed("flagbinding", s.namespace, binding.Name) - reconciles; got > 2 {
-		t.Errorf("%d reconciles around the boundary, want at most 2", got)
+	// Nobody looked before the boundary.
+	for _, start := range op.activity.startsSince(reconciles, "flagbinding", s.namespace, binding.Name) {
+		if start.Before(boundary) {
+			t.Errorf("a reconcile began %s before the boundary", boundary.Sub(start))
+		}
 	}
 }
 
