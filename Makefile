@@ -98,7 +98,8 @@ install: ## Apply the CRDs.
 	$(kubectl) apply --server-side -k config/crd
 
 .PHONY: uninstall
-uninstall: ## Delete the CRDs, and with them every object of ours.
+uninstall: ## Delete every object of ours, then the CRDs. Run it before undeploy: the manager cleans up.
+	$(kubectl) delete flagbindings,statsigprojects --all --all-namespaces --ignore-not-found
 	$(kubectl) delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
@@ -107,8 +108,8 @@ deploy: ## Apply the CRDs, the roles and the manager with the image IMG.
 	  $(kubectl) apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: ## Delete what deploy applied.
-	$(kubectl) delete --ignore-not-found -k config/default
+undeploy: ## Delete the manager and its roles; the CRDs and your objects stay.
+	$(kubectl) delete --ignore-not-found -k config/operator
 
 .PHONY: controlplane
 controlplane: ## Build the local control plane, once per version.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -120,7 +121,7 @@ func TestStoryMissingReferences(t *testing.T) {
 		t.Parallel()
 		s, op, _ := projectStory(t)
 		// Kinds are cluster-wide, and stories run side by side.
-		kind := schema.GroupVersionKind{Group: "late.example.com", Version: "v1", Kind: "Widget"}
+		kind := schema.GroupVersionKind{Group: s.namespace + ".example.com", Version: "v1", Kind: "Widget"}
 		binding := s.binding("simple", asksGate("on", "on"), toConfigMap("flags"), func(b *v1alpha1.FlagBinding) {
 			b.Spec.Subject.Unit = v1alpha1.UnitWorkload
 			b.Spec.Subject.Workloads = []v1alpha1.WorkloadSelector{
@@ -128,12 +129,12 @@ func TestStoryMissingReferences(t *testing.T) {
 			}
 		})
 		s.create(binding)
-		s.awaitConditions(binding, isFor(v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonKindNotFound, "Widget in late.example.com/v1"))
+		s.awaitConditions(binding, isFor(v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonKindNotFound, "Widget in "+kind.Group+"/v1"))
 		s.settle(op)
 		installWidgets(t, kind)
 		// The operator looks for the kind again every two minutes, or when the binding changes.
 		touch(s, binding)
-		s.awaitConditions(binding, isFor(v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonKindForbidden, "Widget in late.example.com/v1"))
+		s.awaitConditions(binding, isFor(v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonKindForbidden, "Widget in "+kind.Group+"/v1"))
 		s.absent(s.configMap("flags"))
 		s.grantOperator("widgets", kind.Group, "get", "list", "watch")
 		widget := &unstructured.Unstructured{}
@@ -144,7 +145,7 @@ func TestStoryMissingReferences(t *testing.T) {
 		touch(s, binding)
 		s.awaitConditions(binding, applied, allResolved)
 		s.awaitData("flags", map[string]string{"on": "true"})
-		if got := binding.Status.Workloads[0]; got.Kind != "Widget.late.example.com" || got.UserID != s.namespace+"/gadget" {
+		if got := binding.Status.Workloads[0]; got.Kind != "Widget."+kind.Group || got.UserID != s.namespace+"/gadget" {
 			t.Errorf("unit %+v", got)
 		}
 		// From now on it is watched.
@@ -318,6 +319,17 @@ func TestStoryTooLarge(t *testing.T) {
 	if before.ResourceVersion != after.ResourceVersion {
 		t.Error("the ConfigMap was written")
 	}
+	eventually(t, "the Kubernetes Event", func(ctx context.Context) string {
+		events := &eventsv1.EventList{}
+		must(t, s.c.List(ctx, events, client.InNamespace(s.namespace)))
+		for i := range events.Items {
+			e := &events.Items[i]
+			if e.Reason == v1alpha1.ReasonTargetTooLarge && e.Regarding.UID == binding.UID && e.Type == corev1.EventTypeWarning {
+				return ""
+			}
+		}
+		return fmt.Sprintf("none among %d is of reason %s", len(events.Items), v1alpha1.ReasonTargetTooLarge)
+	})
 	if got := binding.Status.Targets[0]; got.State != v1alpha1.TargetFailed || got.Message == "" || binding.Status.TargetsApplied != "0/1" {
 		t.Errorf("status: %+v", binding.Status)
 	}

@@ -74,11 +74,17 @@ func checkBindingStatus(t *testing.T, tc bindingCase) {
 	}
 }
 
-// pending are the conditions of a binding that was not evaluated for want of something that others say.
-func pending(ready, stuck string, others map[string]string) map[string]string {
-	conditions := map[string]string{"Ready": ready, "Evaluated": "Unknown Pending", "Materialized": "Unknown Pending"}
+// unready are the conditions of an object that is not ready, and stuck for that reason, beside others.
+func unready(ready, stuck string, others map[string]string) map[string]string {
 	_, reason, _ := strings.Cut(ready, " ")
-	conditions[stuck] = "True " + reason
+	conditions := map[string]string{"Ready": ready, stuck: "True " + reason}
+	maps.Copy(conditions, others)
+	return conditions
+}
+
+// pending is unready for a binding that was not evaluated.
+func pending(ready, stuck string, others map[string]string) map[string]string {
+	conditions := unready(ready, stuck, map[string]string{"Evaluated": "Unknown Pending", "Materialized": "Unknown Pending"})
 	maps.Copy(conditions, others)
 	return conditions
 }
@@ -147,129 +153,123 @@ func TestConditionsOfABindingThatIsNotEvaluated(t *testing.T) {
 	}
 }
 
-func TestConditionsOfABindingThatIsEvaluated(t *testing.T) {
-	// deployed evaluates entries for two Deployments and then changes what came of it.
-	deployed := func(binding *bindingBuilder, change func(*bindingScope)) func(*testing.T) *bindingScope {
-		return func(t *testing.T) *bindingScope {
-			s := newScope(t, binding.ConfigMap("flags-$(workload.name)").Obj(), evaltest.Compile(t, everyKind()),
-				newDeployment("cart", "cart-0"), newDeployment("checkout", "checkout-0"))
-			evaluated(t, s, nil)
-			change(s)
-			return s
-		}
+// deployed evaluates a binding's entries for two Deployments, and then changes what came of it.
+func deployed(binding *bindingBuilder, change func(*bindingScope)) func(*testing.T) *bindingScope {
+	return func(t *testing.T) *bindingScope {
+		t.Helper()
+		s := newScope(t, binding.ConfigMap("flags-$(workload.name)").Obj(), evaltest.Compile(t, everyKind()),
+			newDeployment("cart", "cart-0"), newDeployment("checkout", "checkout-0"))
+		evaluated(t, s, nil)
+		change(s)
+		return s
 	}
-	plain := func(change func(*bindingScope)) func(*testing.T) *bindingScope {
-		return deployed(newBinding("a").Gate("on"), change)
-	}
-	asIs := func(*bindingScope) {}
-	required := func(e v1alpha1.Entry) *bindingBuilder {
-		e.Name, e.Required = "needed", true
-		return newBinding("a").Gate("on").Entry(e)
-	}
-	fails := func(reason string) func(*bindingScope) {
-		return func(s *bindingScope) { s.targets[0].fail(reason, "Something is wrong.") }
+}
+
+// asked is deployed for a binding that nothing goes wrong with.
+func asked(binding *bindingBuilder) func(*testing.T) *bindingScope {
+	return deployed(binding, func(*bindingScope) {})
+}
+
+// needing is a binding with a required entry of the name needed.
+func needing(entry v1alpha1.Entry) *bindingBuilder {
+	entry.Name, entry.Required = "needed", true
+	return newBinding("a").Gate("on").Entry(entry)
+}
+
+func TestConditionsByWhatBecameOfEntries(t *testing.T) {
+	notEvaluated := func(reason string) map[string]string {
+		return unready("False "+reason, "Reconciling", map[string]string{"Evaluated": "False " + reason})
 	}
 	for name, tc := range map[string]bindingCase{
-		"All is well": {scope: plain(asIs), says: "Every target holds the evaluated values."},
+		"All is well": {scope: asked(newBinding("a").Gate("on")), says: "Every target holds the evaluated values."},
 		"Nothing matches": {
-			scope: plain(func(s *bindingScope) { s.units = nil }),
+			scope: deployed(newBinding("a").Gate("on"), func(s *bindingScope) { s.units = nil }),
 			want:  map[string]string{"Ready": "True NoUnits", "Evaluated": "True NoUnits"},
 			says:  "No workload or pod matches",
 		},
 		"An entry that is not required names no gate": {
-			scope: deployed(newBinding("a").Gate("on").Gate("nope"), asIs), want: map[string]string{"Evaluated": "False EntityNotFound"},
+			scope: asked(newBinding("a").Gate("on").Gate("nope")), want: map[string]string{"Evaluated": "False EntityNotFound"},
 		},
 		"A required entry names no gate": {
-			scope: deployed(required(v1alpha1.Entry{Gate: "nope"}), asIs),
-			want:  map[string]string{"Ready": "False EntityNotFound", "Reconciling": "True EntityNotFound", "Evaluated": "False EntityNotFound"},
-			says:  "needed (Gate nope)",
+			scope: asked(needing(v1alpha1.Entry{Gate: "nope"})), want: notEvaluated("EntityNotFound"), says: "needed (Gate nope)",
 		},
 		"A required entry names no config": {
-			scope: deployed(required(v1alpha1.Entry{DynamicConfig: "nope", Path: "a.b"}), asIs),
-			want:  map[string]string{"Ready": "False EntityNotFound", "Reconciling": "True EntityNotFound", "Evaluated": "False EntityNotFound"},
-			says:  "needed (DynamicConfig nope, path a.b)",
+			scope: asked(needing(v1alpha1.Entry{DynamicConfig: "nope", Path: "a.b"})),
+			want:  notEvaluated("EntityNotFound"), says: "needed (DynamicConfig nope, path a.b)",
 		},
 		"A required entry names no parameter": {
-			scope: deployed(required(v1alpha1.Entry{DynamicConfig: "limits", Parameter: "burst"}), asIs),
-			want:  map[string]string{"Ready": "False ValueNotFound", "Reconciling": "True ValueNotFound", "Evaluated": "False ValueNotFound"},
-			says:  "needed (DynamicConfig limits, parameter burst)",
+			scope: asked(needing(v1alpha1.Entry{DynamicConfig: "limits", Parameter: "burst"})),
+			want:  notEvaluated("ValueNotFound"), says: "needed (DynamicConfig limits, parameter burst)",
 		},
 		"A required entry has an unknown condition": {
-			scope: deployed(required(v1alpha1.Entry{Gate: "odd"}), asIs),
-			want: map[string]string{
-				"Ready": "False UnsupportedOperator", "Reconciling": "True UnsupportedOperator", "Evaluated": "False UnsupportedOperator",
-			},
+			scope: asked(needing(v1alpha1.Entry{Gate: "odd"})), want: notEvaluated("UnsupportedOperator"),
 		},
 		"A required entry needs itself": {
-			scope: deployed(required(v1alpha1.Entry{Gate: "loop"}), asIs),
-			want: map[string]string{
-				"Ready": "False EvaluationFailed", "Reconciling": "True EvaluationFailed", "Evaluated": "False EvaluationFailed",
-			},
+			scope: asked(needing(v1alpha1.Entry{Gate: "loop"})), want: notEvaluated("EvaluationFailed"),
 		},
 		"A required entry suffers beside one that is not, for another reason": {
-			scope: deployed(newBinding("a").Gate("odd").Entry(v1alpha1.Entry{Name: "needed", Gate: "nope", Required: true}), asIs),
-			want: map[string]string{
-				"Ready": "False EntityNotFound", "Reconciling": "True EntityNotFound", "Evaluated": "False EntityNotFound",
-			},
-			says: "needed (Gate nope)",
+			scope: asked(newBinding("a").Gate("odd").Entry(v1alpha1.Entry{Name: "needed", Gate: "nope", Required: true})),
+			want:  notEvaluated("EntityNotFound"), says: "needed (Gate nope)",
 		},
 		"An expression fails for one unit": {
-			scope: deployed(newBinding("a").Gate("on").UserID("workload.metadata.labels['team']"), asIs),
-			want: map[string]string{
-				"Ready": "False UserExpressionFailed", "Stalled": "True UserExpressionFailed", "Evaluated": "False UserExpressionFailed",
-				"Materialized": "Unknown Pending",
-			},
+			scope: asked(newBinding("a").Gate("on").UserID("workload.metadata.labels['team']")),
+			want: unready("False UserExpressionFailed", "Stalled", map[string]string{
+				"Evaluated": "False UserExpressionFailed", "Materialized": "Unknown Pending",
+			}),
 			says: "Nothing was written for it.",
 		},
 		"There are no specs": {
-			scope: plain(func(s *bindingScope) { s.evaluator, s.snapshot = nil, nil }),
-			want: map[string]string{
-				"Ready": "False SpecsUnavailable", "Reconciling": "True SpecsUnavailable", "Evaluated": "False SpecsUnavailable",
-			},
-			says: "Entries keep their values or take their defaults.",
+			scope: deployed(newBinding("a").Gate("on"), func(s *bindingScope) { s.evaluator, s.snapshot = nil, nil }),
+			want:  notEvaluated("SpecsUnavailable"), says: "Entries keep their values or take their defaults.",
 		},
+	} {
+		t.Run(name, func(t *testing.T) { checkBindingStatus(t, tc) })
+	}
+}
+
+func TestConditionsByWhatBecameOfReferencesAndTargets(t *testing.T) {
+	plain := func(change func(*bindingScope)) func(*testing.T) *bindingScope {
+		return deployed(newBinding("a").Gate("on"), change)
+	}
+	fails := func(reason string) func(*testing.T) *bindingScope {
+		return plain(func(s *bindingScope) { s.targets[0].fail(reason, "Something is wrong.") })
+	}
+	notApplied := func(reason, stuck string) map[string]string {
+		return unready("False "+reason, stuck, map[string]string{"Materialized": "False " + reason})
+	}
+	for name, tc := range map[string]bindingCase{
 		"The project does not exist": {
 			scope: plain(func(s *bindingScope) {
 				s.project, s.evaluator, s.snapshot = nil, nil, nil
 				s.problems = []refProblem{{v1alpha1.ReasonRefNotFound, "StatsigProject shop/checkout does not exist."}}
 			}),
-			want: map[string]string{
-				"Ready": "False RefNotFound", "Reconciling": "True RefNotFound", "ResolvedRefs": "False RefNotFound",
-				"Evaluated": "False SpecsUnavailable",
-			},
+			want: unready("False RefNotFound", "Reconciling", map[string]string{
+				"ResolvedRefs": "False RefNotFound", "Evaluated": "False SpecsUnavailable",
+			}),
 			says: "StatsigProject shop/checkout does not exist.",
 		},
 		"A kind of workload does not exist, and a workload neither": {
 			scope: plain(func(s *bindingScope) {
 				s.problems = []refProblem{{v1alpha1.ReasonKindNotFound, "No kind Rollout."}, {v1alpha1.ReasonRefNotFound, "No Deployment cart."}}
 			}),
-			want: map[string]string{
-				"Ready": "False KindNotFound", "Reconciling": "True KindNotFound", "ResolvedRefs": "False KindNotFound",
-				"Materialized": "Unknown Pending",
-			},
+			want: unready("False KindNotFound", "Reconciling", map[string]string{
+				"ResolvedRefs": "False KindNotFound", "Materialized": "Unknown Pending",
+			}),
 			says: "No kind Rollout. No Deployment cart.",
 		},
 		"A ConfigMap belongs to somebody else": {
-			scope: plain(fails("TargetConflict")),
-			want:  map[string]string{"Ready": "False TargetConflict", "Stalled": "True TargetConflict", "Materialized": "False TargetConflict"},
-			says:  "Target flags-$(workload.name): Something is wrong.",
+			scope: fails("TargetConflict"), want: notApplied("TargetConflict", "Stalled"),
+			says: "Target flags-$(workload.name): Something is wrong.",
 		},
-		"The values do not fit": {
-			scope: plain(fails("TargetTooLarge")),
-			want:  map[string]string{"Ready": "False TargetTooLarge", "Stalled": "True TargetTooLarge", "Materialized": "False TargetTooLarge"},
-		},
-		"Two units share a ConfigMap": {
-			scope: plain(fails("TargetInvalid")),
-			want:  map[string]string{"Ready": "False TargetInvalid", "Stalled": "True TargetInvalid", "Materialized": "False TargetInvalid"},
-		},
+		"The values do not fit":       {scope: fails("TargetTooLarge"), want: notApplied("TargetTooLarge", "Stalled")},
+		"Two units share a ConfigMap": {scope: fails("TargetInvalid"), want: notApplied("TargetInvalid", "Stalled")},
 		"A write fails": {
-			scope: plain(fails("WriteFailed")), phaseErr: errors.New("writing ConfigMaps: the server is away"),
-			want: map[string]string{"Ready": "False WriteFailed", "Reconciling": "True WriteFailed", "Materialized": "False WriteFailed"},
+			scope: fails("WriteFailed"), phaseErr: errors.New("writing ConfigMaps: the server is away"),
+			want: notApplied("WriteFailed", "Reconciling"),
 		},
 		"Something old cannot be removed": {
-			scope: plain(asIs), phaseErr: errors.New("removing what is not wanted any more: the server is away"),
-			want: map[string]string{"Ready": "False InternalError", "Reconciling": "True InternalError"},
-			says: "It is retried.",
+			scope: plain(func(*bindingScope) {}), phaseErr: errors.New("removing what is not wanted any more: the server is away"),
+			want: unready("False InternalError", "Reconciling", nil), says: "It is retried.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) { checkBindingStatus(t, tc) })

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
@@ -31,8 +32,8 @@ import (
 func TestStorySamples(t *testing.T) {
 	s := &story{t: t, c: plane.client(t), namespace: "shop"}
 	s.statsig = statsigtest.Start(t, statsigtest.Options{Keys: []secret.Key{secret.NewKey("secret-put-your-server-key-here")}})
-	s.applySamples()
 	s.tidy(s.namespace)
+	s.applySamples()
 	watchStatuses(t, s.c, s.namespace)
 	op := startOperator(t, operatorOptions{})
 
@@ -118,7 +119,7 @@ func (s *story) applySamples() {
 				sources := []any{map[string]any{"type": "HTTP", "url": s.statsig.URL()}}
 				must(s.t, unstructured.SetNestedSlice(object.Object, sources, "spec", "specs", "sources"))
 			}
-			if err := s.c.Create(s.t.Context(), object); err != nil {
+			if err := s.c.Create(s.t.Context(), object); client.IgnoreAlreadyExists(err) != nil {
 				s.t.Fatalf("creating %s %s: %v", object.GetKind(), object.GetName(), err)
 			}
 		}

@@ -21,14 +21,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
-	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
 )
 
 // echo is a Statsig server that does everything wrong, each project in its own way, and repeats the SDK key while it does so. The
 // way is the first part of the path.
 type echo struct {
 	key string
-	mu  sync.Mutex
+	// specs are the documents of the ways that have one of their own; the others get the one of "".
+	specs map[string][]byte
+
+	mu sync.Mutex
 	// served counts requests for specs by way.
 	served map[string]int
 	// sawKey is set once a request has carried the key.
@@ -103,12 +105,6 @@ func (e *echo) offerLists(w http.ResponseWriter, r *http.Request, way string) {
 }
 
 func (e *echo) offerSpecs(w http.ResponseWriter, r *http.Request, way string, first bool) {
-	specs := func(edit func(*evaltest.Document)) {
-		document := simpleSpecs()
-		edit(document)
-		// The builder wants a test to fail, which a handler must not do; nothing here can.
-		_, _ = w.Write(document.JSON(&testing.B{}))
-	}
 	switch way {
 	case "fails":
 		http.Error(w, "no project for key "+e.key+" at "+r.URL.String(), http.StatusInternalServerError)
@@ -124,21 +120,29 @@ func (e *echo) offerSpecs(w http.ResponseWriter, r *http.Request, way string, fi
 		panic(http.ErrAbortHandler)
 	case "dawdles":
 		<-r.Context().Done()
-	case "confuses":
-		specs(func(d *evaltest.Document) { d.With("hashed_sdk_key_used", e.key) })
 	case "breaks-off":
 		if !first {
 			http.Error(w, "gone: "+e.key, http.StatusBadGateway)
 			return
 		}
-		specs(func(*evaltest.Document) {})
-	case "spoils":
-		specs(func(d *evaltest.Document) {
-			d.With("feature_gates", map[string]any{e.key: e.key, "on": map[string]any{"rules": e.key}})
-		})
+		_, _ = w.Write(e.specs[""])
 	default:
-		specs(func(*evaltest.Document) {})
+		document, own := e.specs[way]
+		if !own {
+			document = e.specs[""]
+		}
+		_, _ = w.Write(document)
 	}
+}
+
+// newEcho returns a server for projects with a key.
+func newEcho(t *testing.T, key string) *echo {
+	t.Helper()
+	return &echo{key: key, served: map[string]int{}, specs: map[string][]byte{
+		"":         simpleSpecs().JSON(t),
+		"confuses": simpleSpecs().With("hashed_sdk_key_used", key).JSON(t),
+		"spoils":   simpleSpecs().With("feature_gates", map[string]any{key: key, "on": map[string]any{"rules": key}}).JSON(t),
+	}}
 }
 
 // TestStorySecrets drives every way of going wrong with SDK keys of several shapes, and looks for them everywhere.
@@ -152,7 +156,7 @@ func TestStorySecrets(t *testing.T) {
 	for name, key := range tests {
 		t.Run(name+" shows nowhere", func(t *testing.T) {
 			t.Parallel()
-			server := &echo{key: key, served: map[string]int{}}
+			server := newEcho(t, key)
 			host := httptest.NewServer(server)
 			t.Cleanup(host.Close)
 			s := &story{t: t, c: plane.client(t)}

@@ -125,39 +125,30 @@ func checkProjectStatus(t *testing.T, tc projectCase) {
 	}
 }
 
-func unready(ready, stuck string, others map[string]string) map[string]string {
-	conditions := map[string]string{"Ready": ready}
-	_, reason, _ := strings.Cut(ready, " ")
-	conditions[stuck] = "True " + reason
-	maps.Copy(conditions, others)
-	return conditions
+// goodSpecs is a proper answer of a source.
+func goodSpecs(t *testing.T) poll {
+	t.Helper()
+	return document(string(evaltest.NewDocument(evaltest.NewGate("on")).JSON(t)))
 }
 
-func TestConditionsOfAProject(t *testing.T) {
-	good := document(string(evaltest.NewDocument(evaltest.NewGate("on")).JSON(t)))
-	foreign := document(string(evaltest.NewDocument(evaltest.NewGate("on")).With("hashed_sdk_key_used", "12345").JSON(t)))
+func TestConditionsOfAProjectByItsKey(t *testing.T) {
+	good := goodSpecs(t)
 	refused := failing(&specsync.StatusError{Code: 403})
-	broken := failing(errors.New("asking https://api.statsigcdn.com: no answer in time"))
-	notRun := map[string]string{"SpecsFresh": "Unknown Pending", "EventsFlowing": "Unknown Pending"}
-	withUnknownKey := map[string]string{"CredentialsValid": "Unknown Pending"}
-	merged := func(a, b map[string]string) map[string]string {
-		m := maps.Clone(a)
-		maps.Copy(m, b)
-		return m
-	}
 	secretMissing := func(s *projectScope) {
 		s.key.reason, s.key.message = v1alpha1.ReasonSecretNotFound, "Secret statsig does not exist."
 		s.setUpErr = errWaitsForKey
 	}
+	notRun := func(credentials string) map[string]string {
+		return map[string]string{"SpecsFresh": "Unknown Pending", "EventsFlowing": "Unknown Pending", "CredentialsValid": credentials}
+	}
 	for name, tc := range map[string]projectCase{
-		"All is well": {answers: []poll{good}},
 		"No key is asked for": {
 			answers: []poll{good}, change: func(s *projectScope) { s.project.Spec.SDKKeySecretRef = nil },
 			want: map[string]string{"CredentialsValid": "True NotRequired"},
 		},
 		"The Secret is missing": {
 			change: secretMissing,
-			want:   unready("False SecretNotFound", "Stalled", merged(notRun, map[string]string{"CredentialsValid": "False SecretNotFound"})),
+			want:   unready("False SecretNotFound", "Stalled", notRun("False SecretNotFound")),
 		},
 		"The Secret goes missing while specs are served": {
 			answers: []poll{good}, change: secretMissing,
@@ -167,7 +158,7 @@ func TestConditionsOfAProject(t *testing.T) {
 			change: func(s *projectScope) {
 				s.key.reason, s.key.message = v1alpha1.ReasonKeyNotFound, "Secret statsig has no value."
 			},
-			want: unready("False KeyNotFound", "Stalled", merged(notRun, map[string]string{"CredentialsValid": "False KeyNotFound"})),
+			want: unready("False KeyNotFound", "Stalled", notRun("False KeyNotFound")),
 		},
 		"The key is refused": {
 			answers: []poll{refused},
@@ -183,48 +174,6 @@ func TestConditionsOfAProject(t *testing.T) {
 			answers: []poll{refused}, second: good,
 			want: unready("False Unauthorized", "Stalled", map[string]string{"CredentialsValid": "False Unauthorized"}),
 		},
-		"The first answer is outstanding": {
-			answers: []poll{nil},
-			want:    unready("Unknown Pending", "Reconciling", map[string]string{"CredentialsValid": "Unknown Pending", "SpecsFresh": "Unknown Pending"}),
-		},
-		"The specs are no JSON": {
-			answers: []poll{document("<html>")}, says: "There are no earlier ones: entries keep their values or take their defaults.",
-			want: unready("False Malformed", "Reconciling", merged(withUnknownKey, map[string]string{"SpecsFresh": "False Malformed"})),
-		},
-		"The specs are cut off after good ones": {
-			answers: []poll{good, document(`{"has_updates":true,"feature_gates":{"on":`)}, wait: 15 * time.Second,
-			says: "The previous ones stay in use.",
-			want: unready("False Malformed", "Reconciling", map[string]string{"SpecsFresh": "False Malformed"}),
-		},
-		"The specs have the wrong shape": {
-			answers: []poll{document(`{"has_updates":true,"feature_gates":7}`)},
-			want:    unready("False Malformed", "Reconciling", merged(withUnknownKey, map[string]string{"SpecsFresh": "False Malformed"})),
-		},
-		"The specs are another project's": {
-			answers: []poll{foreign}, says: "made for another SDK key",
-			want: unready("False WrongProject", "Reconciling", merged(withUnknownKey, map[string]string{"SpecsFresh": "False WrongProject"})),
-		},
-		"The specs turn into another project's": {
-			answers: []poll{good, foreign}, wait: 15 * time.Second, says: "The previous ones stay in use.",
-			want: unready("False WrongProject", "Reconciling", map[string]string{"SpecsFresh": "False WrongProject"}),
-		},
-		"There is nothing new, but nothing was held": {
-			answers: []poll{document(`{"has_updates":false}`)},
-			want:    unready("False NoValues", "Reconciling", merged(withUnknownKey, map[string]string{"SpecsFresh": "False NoValues"})),
-		},
-		"No source answers": {
-			answers: []poll{broken}, says: "Fetching config specs from CDN: asking https://api.statsigcdn.com: no answer in time.",
-			want: unready("False FetchFailed", "Reconciling", merged(withUnknownKey, map[string]string{"SpecsFresh": "False FetchFailed"})),
-		},
-		"No source answers for a while": {answers: []poll{good, broken}, wait: 15 * time.Second, says: "The specs are in use."},
-		"No source answers for too long to be quiet": {
-			answers: []poll{good, broken}, wait: 3 * time.Minute, says: "for 2m0s. The last good ones stay in use.",
-			want: map[string]string{"Ready": "True Late", "SpecsFresh": "Unknown Late"},
-		},
-		"No source answers for too long": {
-			answers: []poll{good, broken}, wait: 2 * time.Hour, says: "for 1h0m0s. The last good ones stay in use.",
-			want: unready("False Stale", "Reconciling", map[string]string{"SpecsFresh": "False Stale"}),
-		},
 		"The Secret cannot be read": {
 			answers: []poll{good}, says: "The specs are as new as the sources have them.",
 			change: func(s *projectScope) {
@@ -233,6 +182,74 @@ func TestConditionsOfAProject(t *testing.T) {
 			},
 			want: unready("False InternalError", "Reconciling", nil),
 		},
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkProjectStatus(t, tc) }) })
+	}
+}
+
+func TestConditionsOfAProjectByItsSpecs(t *testing.T) {
+	good := goodSpecs(t)
+	foreign := document(string(evaltest.NewDocument(evaltest.NewGate("on")).With("hashed_sdk_key_used", "12345").JSON(t)))
+	broken := failing(errors.New("asking https://api.statsigcdn.com: no answer in time"))
+	// neverServed also says that the key has not been judged.
+	neverServed := func(reason string) map[string]string {
+		return unready("False "+reason, "Reconciling", map[string]string{"CredentialsValid": "Unknown Pending", "SpecsFresh": "False " + reason})
+	}
+	notFresh := func(reason string) map[string]string {
+		return unready("False "+reason, "Reconciling", map[string]string{"SpecsFresh": "False " + reason})
+	}
+	for name, tc := range map[string]projectCase{
+		"The first answer is outstanding": {
+			answers: []poll{nil},
+			want:    unready("Unknown Pending", "Reconciling", map[string]string{"CredentialsValid": "Unknown Pending", "SpecsFresh": "Unknown Pending"}),
+		},
+		"The specs are no JSON": {
+			answers: []poll{document("<html>")}, says: "There are no earlier ones: entries keep their values or take their defaults.",
+			want: neverServed("Malformed"),
+		},
+		"The specs are cut off after good ones": {
+			answers: []poll{good, document(`{"has_updates":true,"feature_gates":{"on":`)}, wait: 15 * time.Second,
+			says: "The previous ones stay in use.",
+			want: notFresh("Malformed"),
+		},
+		"The specs have the wrong shape": {
+			answers: []poll{document(`{"has_updates":true,"feature_gates":7}`)},
+			want:    neverServed("Malformed"),
+		},
+		"The specs are another project's": {
+			answers: []poll{foreign}, says: "made for another SDK key",
+			want: neverServed("WrongProject"),
+		},
+		"The specs turn into another project's": {
+			answers: []poll{good, foreign}, wait: 15 * time.Second, says: "The previous ones stay in use.",
+			want: notFresh("WrongProject"),
+		},
+		"There is nothing new, but nothing was held": {
+			answers: []poll{document(`{"has_updates":false}`)},
+			want:    neverServed("NoValues"),
+		},
+		"No source answers": {
+			answers: []poll{broken}, says: "Fetching config specs from CDN: asking https://api.statsigcdn.com: no answer in time.",
+			want: neverServed("FetchFailed"),
+		},
+		"No source answers for a while": {answers: []poll{good, broken}, wait: 15 * time.Second, says: "The specs are in use."},
+		"No source answers for too long to be quiet": {
+			answers: []poll{good, broken}, wait: 3 * time.Minute, says: "for 2m0s. The last good ones stay in use.",
+			want: map[string]string{"Ready": "True Late", "SpecsFresh": "Unknown Late"},
+		},
+		"No source answers for too long": {
+			answers: []poll{good, broken}, wait: 2 * time.Hour, says: "for 1h0m0s. The last good ones stay in use.",
+			want: notFresh("Stale"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkProjectStatus(t, tc) }) })
+	}
+}
+
+func TestConditionsOfAProjectByItsState(t *testing.T) {
+	good := goodSpecs(t)
+	for name, tc := range map[string]projectCase{
+		"All is well": {answers: []poll{good}},
 		"The project is suspended": {
 			change: func(s *projectScope) { s.project.Spec.Suspend = true },
 			want: map[string]string{
@@ -242,7 +259,9 @@ func TestConditionsOfAProject(t *testing.T) {
 		},
 		"The spec cannot be set up": {
 			change: func(s *projectScope) { s.setUpErr = errors.New("setting up a source of type File: no files here") },
-			want:   unready("False Invalid", "Stalled", merged(notRun, withUnknownKey)),
+			want: unready("False Invalid", "Stalled", map[string]string{
+				"CredentialsValid": "Unknown Pending", "SpecsFresh": "Unknown Pending", "EventsFlowing": "Unknown Pending",
+			}),
 		},
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkProjectStatus(t, tc) }) })
@@ -250,7 +269,7 @@ func TestConditionsOfAProject(t *testing.T) {
 }
 
 func TestStalenessHasAProjectsOwnLimits(t *testing.T) {
-	good := document(string(evaltest.NewDocument(evaltest.NewGate("on")).JSON(t)))
+	good := goodSpecs(t)
 	broken := failing(errors.New("no answer in time"))
 	limits := func(warn, fail time.Duration) *v1alpha1.StalenessSpec {
 		return &v1alpha1.StalenessSpec{WarnAfter: durationOf(warn), FailAfter: durationOf(fail)}

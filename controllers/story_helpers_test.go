@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,8 +63,8 @@ func (s *story) newNamespace(labels ...string) string {
 	return namespace.Name
 }
 
-// tidy removes what an operator would act on from a namespace when the test is over: namespaces never end here, and other stories
-// may have an operator that watches all of them.
+// tidy empties a namespace when the test is over: namespaces never end here, and another story may come back to it, or have an
+// operator that watches all of them.
 func (s *story) tidy(namespace string) {
 	s.t.Helper()
 	s.t.Cleanup(func() {
@@ -76,7 +77,10 @@ func (s *story) tidy(namespace string) {
 				must(s.t, client.IgnoreNotFound(s.c.Update(ctx, binding)))
 			}
 		}
-		for _, o := range []client.Object{&v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}} {
+		for _, o := range []client.Object{
+			&v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}, &corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Pod{},
+			&appsv1.Deployment{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{},
+		} {
 			must(s.t, s.c.DeleteAllOf(ctx, o, client.InNamespace(namespace)))
 		}
 	})
