@@ -205,7 +205,7 @@ func holderOf(object client.Object) string {
 		return manager
 	}
 	if object.GetLabels()[v1alpha1.BindingUIDLabel] != "" {
-		return "a FlagBinding that is gone and had it retained"
+		return "another FlagBinding, or to one that is gone and had it retained,"
 	}
 	fields := object.GetManagedFields()
 	if len(fields) > 0 {

@@ -110,7 +110,7 @@ func TestOnlyWhatTheBindingMadeIsItsOwn(t *testing.T) {
 		"Its own by owner reference":             {owned("mine", nil), true, ""},
 		"Its own by label":                       {owned("", labels("statsig-operator", "mine")), true, ""},
 		"Another binding's by owner reference":   {owned("other", labels("statsig-operator", "mine")), false, "FlagBinding other"},
-		"Another binding's by label":             {owned("", labels("statsig-operator", "other"), "statsig-operator/materialize"), false, "FlagBinding that is gone"},
+		"Another binding's by label":             {owned("", labels("statsig-operator", "other"), "statsig-operator/materialize"), false, "another FlagBinding, or to one that is gone"},
 		"Helm's, whatever else it says":          {owned("", labels("Helm", "mine"), "helm"), false, "Helm"},
 		"That of somebody who used kubectl":      {owned("", nil, "kubectl-create", "other"), false, "field manager kubectl-create"},
 		"That of somebody who left no trace":     {owned("", nil), false, "somebody else"},

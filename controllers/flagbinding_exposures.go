@@ -16,9 +16,10 @@ func (r *FlagBindingReconciler) expose(s *bindingScope) {
 	if !s.reports() {
 		return
 	}
+	annotatesOnly := !writesConfigMaps(s.binding)
 	for i := range s.units {
 		u := &s.units[i]
-		if u.user == nil || u.failed {
+		if u.user == nil || u.failed || (annotatesOnly && len(u.pods) == 0) {
 			continue
 		}
 		user := s.evaluator.LoggableUser(nil, u.user)
@@ -32,6 +33,16 @@ func (r *FlagBindingReconciler) expose(s *bindingScope) {
 			})
 		}
 	}
+}
+
+// writesConfigMaps reports whether a binding has a target that holds values even while a unit has no pods.
+func writesConfigMaps(binding *v1alpha1.FlagBinding) bool {
+	for i := range binding.Spec.Targets {
+		if binding.Spec.Targets[i].ConfigMap != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // reports reports whether exposures are told at all.

@@ -23,8 +23,8 @@ import (
 const eventsNews = 2 * time.Second
 
 // Runtimes holds what runs for each StatsigProject: its share in a syncer, its event logger, its evaluation settings. The
-// StatsigProject reconciler fills it, the FlagBinding reconciler reads it. It is a manager.Runnable: when the manager stops, it
-// delivers the events that are left. It is safe for concurrent use.
+// StatsigProject reconciler fills it, the FlagBinding reconciler reads it. It outlives the manager, so that the events of the last
+// reconciles are delivered too. It is safe for concurrent use.
 type Runtimes struct {
 	// Scrubber knows every SDK key in use. The manager's log goes through it as well.
 	Scrubber *secret.Scrubber
@@ -75,10 +75,6 @@ func (r *Runtimes) Start(ctx context.Context) error {
 	}
 	return nil
 }
-
-// NeedLeaderElection returns false: what is in here is used by the leader's reconcilers only, and must outlive them so that the events
-// of their last reconciles are delivered.
-func (r *Runtimes) NeedLeaderElection() bool { return false }
 
 // lookup returns what runs for a project, nil when nothing does. settled is false as long as the project has not been looked at
 // in this process.

@@ -63,7 +63,7 @@ func TestStorySamples(t *testing.T) {
 		before := len(op.requests.all())
 		reconciles := op.activity.completed("flagbinding", s.namespace, "shop-flags")
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
-		change(s, namespace, func(n *corev1.Namespace) { n.Annotations = map[string]string{"touched": "by the story"} })
+		change(s, namespace, func(n *corev1.Namespace) { n.Annotations = map[string]string{"touched": n.ResourceVersion} })
 		eventually(t, "another reconcile", func(context.Context) string {
 			if op.activity.completed("flagbinding", s.namespace, "shop-flags") == reconciles {
 				return "there was none"

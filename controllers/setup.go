@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,36 +56,50 @@ func CacheOptions(namespaces []string) cache.Options {
 	return options
 }
 
-// Setup adds the controllers and what they share to a manager whose cache was set up with [CacheOptions].
-func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+// Setup adds the controllers to a manager whose cache was set up with [CacheOptions]. It returns what runs the manager until ctx is
+// done, in place of the manager's own Start: the syncers and event loggers start before it, and end after it, within another ten
+// seconds, when the events of the last reconciles are delivered.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (run func(ctx context.Context) error, err error) {
 	if o.Scrubber == nil {
 		o.Scrubber = &secret.Scrubber{}
 	}
 	if o.Now == nil {
-		return errors.New("setting up the controllers: a clock is required")
+		return nil, errors.New("setting up the controllers: a clock is required")
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 4
 	}
 	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
+		return nil, err
 	}
 	runtimes := NewRuntimes(o.Scrubber, o.Version, o.SpecsDir)
 	runtimes.Bindings, runtimes.Live, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), o.Now
-	if err := mgr.Add(runtimes); err != nil {
-		return fmt.Errorf("adding the syncers: %w", err)
-	}
 	recorder := mgr.GetEventRecorder(eventSource)
 	c := client.WithFieldOwner(mgr.GetClient(), fieldOwner)
 	projects := &StatsigProjectReconciler{
 		Client: c, Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
 	}
 	if err := projects.SetupWithManager(mgr); err != nil {
-		return err
+		return nil, err
 	}
 	bindings := &FlagBindingReconciler{
 		Client: c, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Runtimes: runtimes, Recorder: recorder,
 		ClusterName: o.ClusterName, Concurrency: o.Concurrency, Now: o.Now,
 	}
-	return bindings.SetupWithManager(mgr)
+	if err := bindings.SetupWithManager(mgr); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return runWith(ctx, mgr, runtimes) }, nil
+}
+
+// runWith runs a manager within the life of the runtimes. As one of the manager's own runnables they would be stopped before the
+// reconcilers.
+func runWith(ctx context.Context, mgr ctrl.Manager, runtimes *Runtimes) error {
+	outliving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	ended := make(chan error, 1)
+	go func() { ended <- runtimes.Start(outliving) }()
+	err := mgr.Start(ctx)
+	end()
+	return errors.Join(err, <-ended)
 }

@@ -232,7 +232,7 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	op.cancel = cancel
-	err = Setup(ctx, mgr, Options{
+	run, err := Setup(ctx, mgr, Options{
 		Version: "story", ClusterName: "test-cluster", Scrubber: op.scrubber, Now: o.now, SpecsDir: o.specsDir,
 	})
 	if err != nil {
@@ -240,7 +240,7 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	}
 	go func() {
 		defer close(op.ended)
-		op.err = mgr.Start(ctx)
+		op.err = run(ctx)
 	}()
 	t.Cleanup(func() {
 		op.stop(t)

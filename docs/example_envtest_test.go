@@ -96,12 +96,13 @@ func startOperator(ctx context.Context, t *testing.T) client.Client {
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)
 	}
-	if err := controllers.Setup(ctx, mgr, controllers.Options{Version: "test", Now: time.Now}); err != nil {
+	run, err := controllers.Setup(ctx, mgr, controllers.Options{Version: "test", Now: time.Now})
+	if err != nil {
 		t.Fatalf("setting up the controllers: %v", err)
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(running) }()
+	go func() { ended <- run(running) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

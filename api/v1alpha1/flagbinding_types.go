@@ -319,7 +319,7 @@ type PodAnnotationsTarget struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
-	// +kubebuilder:validation:XValidation:rule="!self.endsWith('kubernetes.io') && !self.endsWith('k8s.io') && !self.endsWith('flags.statsig-operator.dev')",message="the prefix is reserved"
+	// +kubebuilder:validation:XValidation:rule="!['kubernetes.io', 'k8s.io', 'flags.statsig-operator.dev'].exists(d, self == d || self.endsWith('.' + d))",message="the prefix is reserved"
 	Prefix string `json:"prefix"`
 }
 
@@ -514,7 +514,7 @@ type UnitStatus struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// userID that the unit was evaluated with, cut after 128 characters.
+	// userID that the unit was evaluated with, cut after 256 bytes.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	UserID string `json:"userID,omitempty"`

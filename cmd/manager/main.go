@@ -84,7 +84,7 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	if err := controllers.RegisterMetrics(); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	err = controllers.Setup(ctx, mgr, controllers.Options{
+	operate, err := controllers.Setup(ctx, mgr, controllers.Options{
 		Version: version, ClusterName: o.clusterName, SpecsDir: o.specsDir, Concurrency: o.concurrency, Scrubber: scrubber,
 		Now: time.Now,
 	})
@@ -99,7 +99,7 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 		return fmt.Errorf("adding the readiness probe: %w", err)
 	}
 	ctrl.Log.Info("Starting the manager", "version", version)
-	if err := mgr.Start(ctx); err != nil {
+	if err := operate(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil

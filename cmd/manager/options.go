@@ -42,8 +42,9 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.concurrency, "concurrency", 4, "Number of FlagBindings reconciled at once.")
 	flags.Float32Var(&o.qps, "kube-api-qps", 100, "Requests a second to the API server, on average.")
 	flags.IntVar(&o.burst, "kube-api-burst", 200, "Requests to the API server in a burst.")
-	flags.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 25*time.Second,
-		"How long the manager may take to stop, delivering events included. Keep it below the pod's terminationGracePeriodSeconds.")
+	flags.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 15*time.Second,
+		"How long the controllers may take to stop. Delivering the last events may take another 10s; keep the sum below the pod's "+
+			"terminationGracePeriodSeconds.")
 	flags.IntVarP(&o.logLevel, "verbosity", "v", 0, "0 logs changes of state, 1 decisions, 2 detail.")
 	flags.BoolVar(&o.logDevelopment, "log-development", false, "Log for people instead of JSON.")
 	flags.StringSliceVar(&o.watchedNamespace, "namespaces", nil, "Namespaces to watch. Default: all.")
