@@ -12,12 +12,25 @@ import (
 func describeValues(s *bindingScope, status *v1alpha1.FlagBindingStatus, scrub func(string) string) {
 	status.Units = clampInt32(len(s.units))
 	status.Entries = describeEntries(s)
+	scrubEntries(status.Entries, scrub)
 	status.Workloads = describeUnits(s, scrub)
 	status.Targets, status.TargetsApplied = describeTargets(s, scrub)
 	before := status.Hash
 	status.Hash = bindingHash(s)
 	if s.snapshot != nil && (status.Hash != before || status.SpecsHash == "") {
 		status.SpecsHash = shortHash(s.snapshot.Hash())
+	}
+}
+
+// scrubEntries takes keys out of what the rules' document put into entries.
+func scrubEntries(entries []v1alpha1.EntryStatus, scrub func(string) string) {
+	for i := range entries {
+		e := &entries[i]
+		e.Value, e.RuleID, e.Group = scrub(e.Value), scrub(e.RuleID), scrub(e.Group)
+		for j := range e.Others {
+			o := &e.Others[j]
+			o.Value, o.RuleID, o.Group = scrub(o.Value), scrub(o.RuleID), scrub(o.Group)
+		}
 	}
 }
 

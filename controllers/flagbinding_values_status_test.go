@@ -13,6 +13,7 @@ import (
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
+	"github.com/statsig-operator/statsig-operator/pkg/secret"
 )
 
 // byUser is a gate and a config that answer by the name of the workload.
@@ -283,5 +284,21 @@ func TestNamesInMessagesAreBounded(t *testing.T) {
 		"The entry keeps its value or takes its default."
 	if got := entriesVerdict(s).message; got != want {
 		t.Errorf("message: want %q, got %q", want, got)
+	}
+}
+
+func TestStatusShowsNoKeyThatTheDocumentHolds(t *testing.T) {
+	const key = "secret-Abcdefghijklmnopqrstuvwxyz"
+	entries := []v1alpha1.EntryStatus{{
+		Name: "on", Value: key, RuleID: "rule " + key, Group: key,
+		Others: []v1alpha1.EntryOutcome{{Value: key, RuleID: key, Group: key + "!"}},
+	}}
+	scrubEntries(entries, scrubNothing)
+	want := []v1alpha1.EntryStatus{{
+		Name: "on", Value: secret.Redacted, RuleID: "rule " + secret.Redacted, Group: secret.Redacted,
+		Others: []v1alpha1.EntryOutcome{{Value: secret.Redacted, RuleID: secret.Redacted, Group: secret.Redacted + "!"}},
+	}}
+	if diff := cmp.Diff(want, entries); diff != "" {
+		t.Errorf("scrubbed (-want +got):\n%s", diff)
 	}
 }

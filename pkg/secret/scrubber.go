@@ -99,6 +99,10 @@ func (s *Scrubber) Scrub(text string) string {
 	if r != nil {
 		text = r.Replace(text)
 	}
+	// Most text has no key; finding that out costs no allocation.
+	if !keyPattern.MatchString(text) {
+		return text
+	}
 	return keyPattern.ReplaceAllString(text, Redacted)
 }
 
