@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -39,7 +40,9 @@ type Runtimes struct {
 	// Now is the clock of events.
 	Now func() time.Time
 
-	pool            *specsync.Pool
+	pool *specsync.Pool
+	// eventsTransport carries events; nil is the default one.
+	eventsTransport http.RoundTripper
 	bindingRequests requestQueue
 	projectRequests requestQueue
 	loggers         sync.WaitGroup
@@ -162,7 +165,7 @@ func (r *Runtimes) adoptLogger(next, old *projectRuntime, project *v1alpha1.Stat
 		return nil
 	}
 	name := client.ObjectKeyFromObject(project)
-	options.SDKVersion, options.Now = r.Version, r.Now
+	options.SDKVersion, options.Now, options.Transport = r.Version, r.Now, r.eventsTransport
 	options.Observer = deliveryMetrics{news: func() {
 		r.projectRequests.addAfter(eventsNews, reconcile.Request{NamespacedName: name})
 	}}

@@ -38,9 +38,6 @@ type running struct {
 // bubble ends.
 func newRunning(t *testing.T, bindings ...client.Object) running {
 	t.Helper()
-	transport := http.DefaultTransport
-	http.DefaultTransport = &endpoint{[]int{http.StatusAccepted}}
-	t.Cleanup(func() { http.DefaultTransport = transport })
 	reads := new(atomic.Int64)
 	specs := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "specs"},
@@ -54,6 +51,7 @@ func newRunning(t *testing.T, bindings ...client.Object) running {
 	})
 	r := NewRuntimes(&secret.Scrubber{}, "test", "")
 	r.Bindings, r.Live, r.Now = cluster, cluster, time.Now
+	r.eventsTransport = &endpoint{[]int{http.StatusAccepted}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Start(ctx) }()
