@@ -20,7 +20,7 @@ GOLANGCI_LINT := $(BIN)/golangci-lint-$(call tool_version,github.com/golangci/go
 # Only the race detector needs C.
 export CGO_ENABLED := 0
 race = $(shell command -v $(firstword $(shell go env CC)) >/dev/null 2>&1 && echo -race)
-# Allocations cannot be counted under it, so the packages that do run without it as well.
+# Allocations cannot be counted under it, so the packages that do run without it as well, but for the long stories.
 norace_packages = $(sort $(dir $(addprefix ./,$(shell git grep --untracked -l '^//go:build !race' -- '*_test.go'))))
 
 # For use in recipes: a kubectl, ours where the machine has none.
@@ -51,7 +51,7 @@ lint: $(GOLANGCI_LINT) ## Run the linters.
 test: ## Run every test, the controllers against a real API server.
 	assets="$$($(CONTROLPLANE) assets)" && export KUBEBUILDER_ASSETS="$$assets" && \
 	$(if $(race),CGO_ENABLED=1) go test $(race) -timeout 30m $(TESTFLAGS) ./... \
-	$(if $(and $(race),$(norace_packages)),&& go test -timeout 30m $(TESTFLAGS) $(norace_packages))
+	$(if $(and $(race),$(norace_packages)),&& go test -timeout 30m -skip '^TestStory' $(TESTFLAGS) $(norace_packages))
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no API server, without the race detector.
