@@ -193,7 +193,8 @@ func (d *demo) showDeletion(ctx context.Context) error {
 	if err := d.show(ctx, "-n", namespace, "delete", "flagbinding", "shop-flags"); err != nil {
 		return err
 	}
-	err = d.eventually(ctx, 30*time.Second, "its ConfigMaps and annotations are gone", func() error {
+	// Kubernetes' garbage collector takes the ConfigMaps. It learns of new kinds every half minute, and this cluster is hardly older.
+	err = d.eventually(ctx, 3*time.Minute, "its ConfigMaps and annotations are gone", func() error {
 		return d.expectGone(ctx, "flags-checkout", "flags-cart", "flags-search", "flags.example.com/")
 	})
 	if err != nil {
