@@ -2,6 +2,7 @@ package specsync
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
@@ -11,6 +12,10 @@ import (
 type verdict struct {
 	snapshot *eval.Snapshot
 	err      error
+	// document is the text that snapshot was made of.
+	document string
+	// withdrawn says that the source offers what is served, and no longer what the guard keeps from being served.
+	withdrawn bool
 }
 
 // memo is the verdict on the document that a source gave last, so that the same document is not decoded again and
@@ -28,7 +33,7 @@ func remember(version string, digest [sha256.Size]byte, held *eval.Snapshot, v v
 	if v.snapshot != nil {
 		held = v.snapshot
 	}
-	return memo{version: version, digest: digest, held: held, err: v.err, valid: true}
+	return memo{version: version, digest: digest, held: held, err: v.err, valid: !v.withdrawn}
 }
 
 // current reports whether the verdict still stands.
@@ -36,8 +41,8 @@ func (m *memo) current(held *eval.Snapshot) bool { return m.valid && m.held == h
 
 // judge decides over a document, in the order of Statsig's SDKs. hashedKey is what the document must have been made
 // for, "" for anything.
-func judge(document []byte, origin string, held *eval.Snapshot, hashedKey string, now time.Time) verdict {
-	doc, err := eval.Decode(document)
+func judge(document, origin string, held *eval.Snapshot, hashedKey string, now time.Time) verdict {
+	doc, err := eval.DecodeString(document)
 	if err != nil {
 		return verdict{err: err}
 	}
@@ -62,5 +67,20 @@ func judge(document []byte, origin string, held *eval.Snapshot, hashedKey string
 		return verdict{}
 	}
 	snapshot, err := eval.Compile(doc, eval.Origin{Source: origin, ReceivedAt: now})
-	return verdict{snapshot: snapshot, err: err}
+	return verdict{snapshot: snapshot, err: err, document: document}
+}
+
+// judge decides over an answer's document. One that is older than what the guard holds, but the very one that is served,
+// takes that back: a ConfigMap that was put back to what it was, say.
+func (s *Syncer) judge(document, origin string, served *eval.Snapshot) verdict {
+	newest := s.newest(served)
+	v := judge(document, origin, newest, s.hashedKey, now())
+	if newest == served || !errors.Is(v.err, ErrOutdated) {
+		return v
+	}
+	again := judge(document, origin, served, s.hashedKey, now())
+	if again.err == nil && (again.snapshot == nil || again.snapshot.Hash() == served.Hash()) {
+		return verdict{withdrawn: true}
+	}
+	return v
 }

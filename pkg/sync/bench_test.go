@@ -98,6 +98,66 @@ func BenchmarkPollWithoutChange(b *testing.B) {
 	})
 }
 
+// largeDocument has about 50 MB, and one gate's salt of its own.
+func largeDocument(lcut int64, salt string) []byte {
+	gates := manyGates(380_000)
+	gates[len(gates)/2] = strings.Replace(gates[len(gates)/2], `"salt":"salt"`, `"salt":"`+salt+`"`, 1)
+	return fmt.Appendf(nil, `{"has_updates":true,"time":%d,"checksum":"%d","dynamic_configs":{},"layer_configs":{},"condition_map":{},`+
+		`"experiment_to_layer":{},"feature_gates":{%s}}`, lcut, lcut, strings.Join(gates, ","))
+}
+
+// BenchmarkPollLargeDocument changes one gate of many with every poll; a guard compares the documents.
+func BenchmarkPollLargeDocument(b *testing.B) {
+	for name, guard := range map[string]Guard{"without a guard": nil, "with a guard": ShareGuard(10, 10)} {
+		b.Run(name, func(b *testing.B) {
+			versions := [][]byte{largeDocument(1, "one"), largeDocument(1, "two")}
+			polls := 0
+			s := newSyncer(b, Options{GuardIdentity: "x", Guard: guard, Sources: []Source{
+				NewSource("x", "x", func(context.Context, Have) (Answer, error) {
+					polls++
+					text := bytes.Replace(versions[polls%2], []byte(`"time":1,"checksum":"1"`),
+						fmt.Appendf(nil, `"time":%d,"checksum":"%d"`, polls, polls), 1)
+					return Answer{Document: text}, nil
+				}),
+			}})
+			s.poll(b.Context())
+			b.SetBytes(int64(len(versions[0])))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.poll(b.Context())
+			}
+			if state := s.State(); state.Err != nil || state.Snapshot.Time() != int64(polls) {
+				b.Fatalf("%+v", state)
+			}
+		})
+	}
+}
+
+// BenchmarkStored saves and loads 50 MB of rules and a million IDs.
+func BenchmarkStored(b *testing.B) {
+	stored := storedFixture(b, 1_000_000)
+	stored.Document = string(largeDocument(1, "one"))
+	file, err := encodeFile(stored)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportMetric(float64(len(file)), "bytes")
+		for b.Loop() {
+			if _, err := encodeFile(stored); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := decodeFile(file); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func manyGates(n int) []string {
 	gates := make([]string, n)
 	for i := range gates {

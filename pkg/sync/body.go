@@ -7,13 +7,19 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
-// acceptEncoding lists what readBody undoes.
-const acceptEncoding = "gzip, deflate, zstd"
+const (
+	// acceptEncoding lists what readBody undoes: what Statsig's SDKs announce, in their order, and zstd, the fastest to
+	// undo.
+	acceptEncoding = "gzip, deflate, br, zstd"
+	// maxZstdWindow is what RFC 9659 allows servers. The other codings have windows of 16 MiB and less by their nature.
+	maxZstdWindow = 8 << 20
+)
 
 // readBody reads and decompresses a body. The limit holds for the decompressed bytes, so a small body cannot fill the
 // memory. What cannot be decompressed is malformed; an error of the connection comes back as it is.
@@ -36,7 +42,15 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, bodyError(wire, err)
 	}
+	readEnd(wire)
 	return buf.Bytes(), nil
+}
+
+// readEnd reads the end of a body, before which decompressors may stop: only a body read to its end leaves the
+// connection to the next request.
+func readEnd(body io.Reader) {
+	var end [1]byte
+	_, _ = body.Read(end[:])
 }
 
 func decompress(encoding string, r io.Reader, limit int64) (io.ReadCloser, error) {
@@ -47,9 +61,13 @@ func decompress(encoding string, r io.Reader, limit int64) (io.ReadCloser, error
 		return gzip.NewReader(r)
 	case "deflate":
 		return zlib.NewReader(r)
+	case "br":
+		return io.NopCloser(brotli.NewReader(r)), nil
 	case "zstd":
 		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(uint64(limit))) //nolint:gosec // the limits are small constants
+			zstd.WithDecoderMaxWindow(maxZstdWindow),
+			// Frames may ask for a window that is larger than what they hold.
+			zstd.WithDecoderMaxMemory(uint64(max(limit, maxZstdWindow))))
 		if err != nil {
 			return nil, err
 		}

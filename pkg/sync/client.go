@@ -2,7 +2,6 @@ package specsync
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,25 +14,23 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
+	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
 const (
-	sdkType      = "statsig-operator"
-	maxRedirects = 3
+	sdkType = "statsig-operator"
 	// maxRetryAfter keeps one odd header from silencing a project for good.
 	maxRetryAfter = time.Hour
-
-	handshakeTimeout = 10 * time.Second
-	idleTimeout      = 90 * time.Second
 )
 
 // ClientOptions configure a Client. Only Key is required.
 type ClientOptions struct {
 	// Key is the SDK key.
 	Key secret.Key
-	// HTTPClient carries the requests; its redirect policy is replaced. Nil builds one that takes proxies from the
-	// environment and asks for TLS 1.2 or newer. Clients with the same HTTPClient can share a Syncer.
-	HTTPClient *http.Client
+	// Transport carries the requests, with the proxy and the certificates of the project, and is commonly a pointer.
+	// Nil makes one with the zero [transport.Options]. Clients with the same Transport can share a Syncer, and so can
+	// those without one.
+	Transport http.RoundTripper
 	// SDKVersion is sent as statsig-sdk-version; "" is "unknown".
 	SDKVersion string
 	// SessionID is sent as statsig-server-session-id and should be the same for the whole process; "" makes a random
@@ -59,8 +56,6 @@ type secrets struct {
 	scrubber secret.Scrubber
 }
 
-var errRedirect = errors.New("redirect to another host refused")
-
 // NewClient validates o.
 func NewClient(o ClientOptions) (*Client, error) {
 	if o.Key.IsZero() {
@@ -74,47 +69,25 @@ func NewClient(o ClientOptions) (*Client, error) {
 	held := &secrets{key: o.Key}
 	held.scrubber.Add(o.Key)
 	c := &Client{transport: "default", secrets: func() *secrets { return held }}
-	if o.HTTPClient == nil {
-		c.ownsHTTP = true
-		c.http = &http.Client{Transport: newTransport()}
+	if o.Transport == nil {
+		own, err := transport.New(transport.Options{})
+		if err != nil {
+			return nil, err
+		}
+		c.ownsHTTP, o.Transport = true, own
 	} else {
-		c.transport = fmt.Sprintf("%p", o.HTTPClient)
-		shared := *o.HTTPClient
-		c.http = &shared
+		// Not the configuration: that of a shared transport changes under its owner's hands.
+		c.transport = fmt.Sprintf("%p", o.Transport)
 	}
-	c.http.CheckRedirect = checkRedirect
+	c.http = &http.Client{Transport: o.Transport, CheckRedirect: transport.CheckRedirect}
 	c.header = http.Header{}
+	c.header.Set("Accept", "*/*")
 	c.header.Set("Statsig-Sdk-Type", sdkType)
 	c.header.Set("Statsig-Sdk-Version", orElse(o.SDKVersion, "unknown"))
 	c.header.Set("Statsig-Server-Session-Id", orElse(o.SessionID, uuid.NewString()))
 	c.header.Set("X-Request-Service", orElse(o.ServiceName, "unknown"))
 	c.header.Set("User-Agent", sdkType+"/"+orElse(o.SDKVersion, "unknown"))
 	return c, nil
-}
-
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: handshakeTimeout,
-		IdleConnTimeout:     idleTimeout,
-		ForceAttemptHTTP2:   true,
-	}
-}
-
-// checkRedirect keeps the key, which travels in the path and in a header, on the host that it was meant for.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	if !sameOrigin(req.URL, via[0].URL) {
-		return errRedirect
-	}
-	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	return nil
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
 }
 
 func orElse(s, fallback string) string {
@@ -147,8 +120,8 @@ type request struct {
 	header map[string]string
 	// withKey says whether the host may see the SDK key.
 	withKey bool
-	// ranged accepts the answers to a range, 206 and 416, beside 200.
-	ranged bool
+	// ranged accepts the answers to a range, 206 and 416, beside 200; conditional accepts 304.
+	ranged, conditional bool
 }
 
 func (r *request) accepts(status int) bool {
@@ -157,6 +130,8 @@ func (r *request) accepts(status int) bool {
 		return true
 	case http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
 		return r.ranged
+	case http.StatusNotModified:
+		return r.conditional
 	default:
 		return false
 	}
@@ -168,10 +143,11 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, c.clean(r.url, err)
 	}
+	req.Header = make(http.Header, len(c.header)+len(r.header)+2)
 	maps.Copy(req.Header, c.header)
-	req.Header.Set("Statsig-Client-Time", strconv.FormatInt(now().UnixMilli(), 10))
+	req.Header["Statsig-Client-Time"] = []string{strconv.FormatInt(now().UnixMilli(), 10)}
 	if r.withKey {
-		req.Header.Set("Statsig-Api-Key", c.key())
+		req.Header["Statsig-Api-Key"] = []string{c.key()}
 	}
 	for name, value := range r.header {
 		req.Header.Set(name, value)
@@ -197,26 +173,43 @@ func (c *Client) fetch(ctx context.Context, r request, limit int64) ([]byte, err
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	return c.read(r, resp, limit)
+}
+
+// read returns the decompressed body of the answer to r, at most limit bytes of it. Its errors are clean.
+func (c *Client) read(r request, resp *http.Response, limit int64) ([]byte, error) {
 	body, err := readBody(resp, limit)
+	if err != nil {
+		return nil, c.bodyError(r, err, limit)
+	}
+	return body, nil
+}
+
+// bodyError cleans an error of reading the body of the answer to r.
+func (c *Client) bodyError(r request, err error, limit int64) error {
 	switch {
-	case err == nil:
-		return body, nil
 	case errors.Is(err, ErrTooLarge):
-		return nil, fmt.Errorf("asking %s: %w: more than %d bytes", origin(r.url), ErrTooLarge, limit)
+		return fmt.Errorf("asking %s: %w: more than %d bytes", origin(r.url), ErrTooLarge, limit)
 	case errors.Is(err, ErrMalformed):
-		return nil, fmt.Errorf("asking %s: %w", origin(r.url), err)
+		return fmt.Errorf("asking %s: %w", origin(r.url), malformedError(c.scrub(err.Error())))
 	default:
-		return nil, c.clean(r.url, err)
+		return c.clean(r.url, err)
 	}
 }
 
-// parseRetryAfter reads both forms of the header, seconds and HTTP dates; 0 for neither.
+// parseRetryAfter reads both forms of the header, seconds and HTTP dates; 0 for neither and for the past.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	var wait time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil {
-		wait = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = at.Sub(now)
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	switch {
+	case err == nil:
+		wait = time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
+	case errors.Is(err, strconv.ErrRange) && seconds > 0:
+		wait = maxRetryAfter
+	default:
+		if at, err := http.ParseTime(value); err == nil {
+			wait = at.Sub(now)
+		}
 	}
 	return min(max(wait, 0), maxRetryAfter)
 }

@@ -44,7 +44,8 @@ type StatusError struct {
 	Code int
 	// RetryAfter is how long the server asks to be left alone; 0 when it does not say.
 	RetryAfter time.Duration
-	// keyless says that the request did not carry the SDK key, so the status says nothing about it.
+	// keyless says that the status says nothing about the SDK key: the request did not carry it, or the server is none
+	// to judge.
 	keyless bool
 }
 
@@ -74,9 +75,11 @@ func isFailure(err error) bool {
 // Outcome is how one request ended, as a bounded set of words fit for a metric label.
 type Outcome string
 
-// The outcomes. OutcomeError stands for whatever the others don't name: network errors, unreadable files.
+// The outcomes. OutcomeHeld is a change that the guard held; OutcomeError stands for whatever the others don't name:
+// network errors, unreadable files.
 const (
 	OutcomeChanged      Outcome = "changed"
+	OutcomeHeld         Outcome = "held"
 	OutcomeUnchanged    Outcome = "unchanged"
 	OutcomeOutdated     Outcome = "outdated"
 	OutcomeNoSpecs      Outcome = "no_specs"

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
 const (
@@ -140,7 +142,7 @@ func (l *listSyncer) fileRequest(e manifestEntry, start int64) (request, error) 
 	}
 	onCDN := u.Scheme == "https" && u.Host == cdnHost
 	r := request{
-		method: http.MethodGet, url: u, ranged: true, withKey: onCDN || sameOrigin(u, l.manifest),
+		method: http.MethodGet, url: u, ranged: true, withKey: onCDN || transport.SameOrigin(u, l.manifest),
 		header: map[string]string{"Accept-Encoding": "identity"},
 	}
 	from := strconv.FormatInt(start, 10) + "-"

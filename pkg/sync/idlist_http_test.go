@@ -1,6 +1,7 @@
 package specsync
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -191,6 +192,32 @@ func TestTheSyncerBringsIDLists(t *testing.T) {
 		}
 		if got := s.State(); !got.IDLists.Contains("a", hashAUser) || got.Err != nil {
 			t.Errorf("the last good lists are gone: %+v", got)
+		}
+	})
+}
+
+// FuzzParseManifest holds that what is accepted has no negative size and that no list of it is lost.
+func FuzzParseManifest(f *testing.F) {
+	f.Add([]byte(`{"a":{"name":"a","url":"https://lists.test/a","fileID":"f","size":10,"creationTime":1}}`))
+	f.Add([]byte(`{"a":{"url":"x","size":-1},"b":{"url":"y","size":1e3},"c":7,"":{}}`))
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		entries, err := parseManifest(body)
+		if err != nil {
+			if entries != nil {
+				t.Error("an error, and entries with it")
+			}
+			return
+		}
+		var names map[string]any
+		if err := json.Unmarshal(body, &names); err != nil || len(names) != len(entries) {
+			t.Errorf("want %d lists, got %d (%v)", len(names), len(entries), err)
+		}
+		for name, e := range entries {
+			if !e.unusable && (e.Size < 0 || e.URL == "") {
+				t.Errorf("list %q: %+v", name, e)
+			}
 		}
 	})
 }

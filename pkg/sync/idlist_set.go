@@ -32,6 +32,23 @@ type idSet struct {
 
 func newIDSet() *idSet { return &idSet{buckets: make([][]uint64, 1)} }
 
+// idSetOf makes a set of hashes in ascending order, each once.
+func idSetOf(hashes []uint64) *idSet {
+	s := &idSet{n: len(hashes)}
+	for len(hashes) > bucketSize<<s.bits && s.bits < maxBucketBits {
+		s.bits++
+	}
+	s.buckets = make([][]uint64, 1<<s.bits)
+	for i := range s.buckets {
+		end := len(hashes)
+		if i+1 < len(s.buckets) {
+			end, _ = slices.BinarySearch(hashes, uint64(i+1)<<(hashBits-s.bits))
+		}
+		s.buckets[i], hashes = withRoom(hashes[:end]), hashes[end:]
+	}
+	return s
+}
+
 func (s *idSet) bucket(hash uint64) int {
 	return int(hash >> (hashBits - s.bits)) //nolint:gosec // no more than maxBucketBits remain
 }

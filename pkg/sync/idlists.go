@@ -113,9 +113,10 @@ func planFor(held *heldList, e manifestEntry) plan {
 	}
 }
 
-// listUpdate is what a round of the ID list loop brings.
+// listUpdate is what a round of the ID list loop brings. held is not changed afterwards.
 type listUpdate struct {
 	lists *IDLists
+	held  map[string]*heldList
 	err   error
 }
 
@@ -215,7 +216,7 @@ func (l *listSyncer) sync(ctx context.Context) listUpdate {
 		outcome = OutcomeChanged
 	}
 	observe(l.options.Observer, Request{Source: IDListsName, Outcome: outcome, Took: now().Sub(begun)})
-	return listUpdate{lists: l.published, err: l.client.scrubError(err)}
+	return listUpdate{lists: l.published, held: l.held, err: l.client.scrubError(err)}
 }
 
 // update brings every list of the manifest up to date and drops the others. A list that cannot be read keeps its
@@ -262,6 +263,18 @@ func (l *listSyncer) republish(pending []string) {
 	next := &IDLists{sets: sets, pending: pending}
 	if l.published == nil || len(next.Changed(l.published)) > 0 || !slices.Equal(pending, l.published.pending) {
 		l.published = next
+	}
+}
+
+// restore begins with lists that were held before, unless they are more than allowed now.
+func (l *listSyncer) restore(held map[string]*heldList) {
+	total := 0
+	for _, list := range held {
+		total += list.set.n
+	}
+	if len(held) > 0 && total <= l.options.IDLists.MaxIDs {
+		l.held = held
+		l.republish(nil)
 	}
 }
 

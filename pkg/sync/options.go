@@ -37,6 +37,17 @@ type Options struct {
 	Timeout time.Duration
 	// IDLists configure the ID lists; the zero value leaves them off.
 	IDLists IDListOptions
+	// Store keeps the last good specs and ID lists for the next start; nil for none. In a Pool every lease's store is
+	// kept up to date, but a Syncer that runs already reads nothing from one that comes later.
+	Store Store
+	// StoreScope says, beside the SDK key, what the stored documents belong to: what is stored for another scope is
+	// refused. It should name the sources, since a document of one is not to be compared with those of another.
+	StoreScope string
+	// Guard may hold a snapshot back; nil lets all through.
+	Guard Guard
+	// GuardIdentity tells guards apart, for a Pool shares Syncers only where it is equal: the project's UID. A guard
+	// whose bounds may change should read them when it is called, and keep its identity; see [Syncer.Reconsider].
+	GuardIdentity string
 	// Observer is told of every request; nil for none.
 	Observer Observer
 }
@@ -62,12 +73,18 @@ type Observer interface {
 	Observe(Request)
 }
 
-// IDListsName is Request.Source of the requests for ID lists.
-const IDListsName = "IDLists"
+// Values of Request.Source for what is no source of specs.
+const (
+	// IDListsName stands for a manifest and all the downloads that followed it.
+	IDListsName = "IDLists"
+	// StoreLoadName and StoreSaveName stand for reading a store and for writing to it.
+	StoreLoadName = "StoreLoad"
+	StoreSaveName = "StoreSave"
+)
 
-// Request is one finished request.
+// Request is one finished request, or the end of a [Watcher]'s Watch.
 type Request struct {
-	// Source is the name of the source asked, or IDListsName for a manifest and all the downloads that followed it.
+	// Source is the name of the source asked, or one of the names above.
 	Source string
 	// Outcome says how it ended.
 	Outcome Outcome
@@ -87,6 +104,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.IDLists.Enabled && o.Client == nil {
 		return o, errors.New("ID lists need a client")
+	}
+	if o.Guard != nil && o.GuardIdentity == "" {
+		return o, errors.New("the guard has no identity")
 	}
 	if o.Phase < 0 || o.IDLists.MaxIDs < 0 {
 		return o, errors.New("the phase or the number of IDs is negative")
@@ -115,8 +135,8 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// identity is equal for options whose syncers would ask the same for the same. Intervals, phase and observer don't
-// count: a shared syncer takes the shortest interval. It is a hash because sources may name URLs with passwords.
+// identity is equal for options whose syncers would ask the same for the same, and publish the same of it. Intervals,
+// phase, observer and stores don't count: a shared syncer takes the shortest interval and writes to all stores. It is a hash because sources may name URLs with passwords.
 func (o Options) identity() string {
 	h := sha256.New()
 	field := func(s string) { _, _ = fmt.Fprintf(h, "%d:%s", len(s), s) }
@@ -133,5 +153,9 @@ func (o Options) identity() string {
 		_, _ = fmt.Fprintf(h, "%d %d", o.IDLists.Timeout, o.IDLists.MaxIDs)
 	}
 	_, _ = fmt.Fprintf(h, "timeout %d", o.Timeout)
+	if o.Guard != nil {
+		_, _ = io.WriteString(h, "guard")
+		field(o.GuardIdentity)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -35,6 +35,7 @@ type Lease struct {
 	pool                   *Pool
 	identity               string
 	syncer                 *Syncer
+	store                  *storeSlot // nil without a store
 	interval, listInterval time.Duration
 }
 
@@ -94,7 +95,7 @@ func (p *Pool) Acquire(o Options) (*Lease, error) {
 	}
 	shared, known := p.shared[lease.identity]
 	if !known {
-		syncer, err := New(o)
+		syncer, err := newBare(o)
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +103,9 @@ func (p *Pool) Acquire(o Options) (*Lease, error) {
 		p.shared[lease.identity] = shared
 	}
 	lease.syncer = shared.syncer
+	if o.Store != nil {
+		lease.store = lease.syncer.stores.attach(o.Store, o.StoreScope)
+	}
 	shared.leases[lease] = struct{}{}
 	shared.tune()
 	poke(p.acquired)
@@ -112,8 +116,8 @@ func (p *Pool) Acquire(o Options) (*Lease, error) {
 // release.
 func (l *Lease) Syncer() *Syncer { return l.syncer }
 
-// Release gives the lease back; the last one stops the Syncer's loop, without waiting for it. Calls after the first
-// do nothing.
+// Release gives the lease back; the last one stops the Syncer's loop, without waiting for it. The lease's store is
+// written no more, but for a Save under way. Calls after the first do nothing.
 func (l *Lease) Release() {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
@@ -125,6 +129,9 @@ func (l *Lease) Release() {
 		return
 	}
 	delete(shared.leases, l)
+	if l.store != nil {
+		l.syncer.stores.detach(l.store)
+	}
 	if len(shared.leases) > 0 {
 		shared.tune()
 		return

@@ -84,7 +84,7 @@ func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {
 func (s *stub) client(tb testing.TB, key string) *Client {
 	tb.Helper()
 	c, err := NewClient(ClientOptions{
-		Key: secret.NewKey(key), HTTPClient: &http.Client{Transport: s}, SDKVersion: "1.2.3", SessionID: "session", ServiceName: "svc",
+		Key: secret.NewKey(key), Transport: s, SDKVersion: "1.2.3", SessionID: "session", ServiceName: "svc",
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -2,7 +2,6 @@ package specsync
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,8 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 )
 
-// minWakeGap is the least time between the start of a poll and that of the next one that was asked for by Wake.
+// minWakeGap is the least time between the start of a poll and that of the next one that was asked for by Wake or by a
+// Watcher.
 const minWakeGap = time.Second
 
 // Syncer keeps one project's State current while Run runs.
@@ -27,9 +27,13 @@ type Syncer struct {
 	interval  atomic.Int64
 	started   atomic.Bool
 	state     atomic.Pointer[State]
-	wakes     chan struct{}
-	retimed   chan struct{}
-	lists     *listSyncer // nil when ID lists are off
+	// approved is the hash that Approve was called with last.
+	approved atomic.Pointer[string]
+	lists    *listSyncer // nil when ID lists are off
+	stores   *storeKeeper
+
+	// What others ask of the loop. changes are those of Watchers.
+	wakes, changes, retimed, reconsiders chan struct{}
 
 	subscribing sync.Mutex
 	subscribers []*subscriber
@@ -41,6 +45,12 @@ type Syncer struct {
 	woken     bool
 	specsDone bool
 	listsDone bool
+	// document is the text of the snapshot that is served.
+	document string
+	// candidate is what the guard keeps from being served; nil for nothing.
+	candidate *candidate
+	// listStates are what the ID lists were last.
+	listStates map[string]*heldList
 }
 
 type subscriber struct{ notify func(was, is State) }
@@ -52,17 +62,36 @@ type trackedSource struct {
 	memo memo
 	// err is why the last attempt was of no use.
 	err error
+	// changed is set by the source's Watch; woken is the loop's note of it, which the next poll clears.
+	changed atomic.Bool
+	woken   bool
 }
+
+// readyAt is the first instant at which to ask the source.
+func (t *trackedSource) readyAt(woken bool) time.Time { return t.dueAt(woken || t.woken) }
 
 // New validates o.
 func New(o Options) (*Syncer, error) {
+	s, err := newBare(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Store != nil {
+		s.stores.attach(o.Store, o.StoreScope)
+	}
+	return s, nil
+}
+
+// newBare leaves the store out.
+func newBare(o Options) (*Syncer, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("sync options: %w", err)
 	}
 	s := &Syncer{
 		options: o, scrubError: new(secret.Scrubber).Error, listsDone: true,
-		wakes: make(chan struct{}, 1), retimed: make(chan struct{}, 1),
+		wakes: make(chan struct{}, 1), changes: make(chan struct{}, 1),
+		retimed: make(chan struct{}, 1), reconsiders: make(chan struct{}, 1),
 	}
 	if o.Client != nil {
 		s.scrubError = o.Client.scrubError
@@ -77,6 +106,7 @@ func New(o Options) (*Syncer, error) {
 	for _, source := range o.Sources {
 		s.sources = append(s.sources, &trackedSource{Source: source})
 	}
+	s.stores = newStoreKeeper(o, s.scrubError)
 	s.interval.Store(int64(o.Interval))
 	s.state.Store(&State{})
 	return s, nil
@@ -86,9 +116,9 @@ func New(o Options) (*Syncer, error) {
 func (s *Syncer) State() State { return *s.state.Load() }
 
 // Subscribe has notify called, from the loop and one call at a time, after each change of the snapshot, the ID lists
-// ([IDLists.Changed] tells which) or the health: from well to failing, from one kind of failure to another, back
-// again, and when the first attempt is over. A poll that changes none of these is not told. notify must not block; it
-// may use the Syncer. A call under way when cancel returns still ends.
+// ([IDLists.Changed] tells which), what the guard holds, or the health: from well to failing, from one kind of failure
+// to another, back again, and when the first attempt is over. A poll that changes none of these is not told. notify
+// must not block; it may use the Syncer. A call under way when cancel returns still ends.
 func (s *Syncer) Subscribe(notify func(was, is State)) (cancel func()) {
 	added := &subscriber{notify: notify}
 	s.subscribing.Lock()
@@ -122,7 +152,8 @@ func poke(signal chan<- struct{}) {
 	}
 }
 
-// Run polls until ctx ends, the first time at once, and then returns nil. It may be called once.
+// Run restores what the store holds and then polls until ctx ends, the first time at once. It writes what the store
+// lacks and returns nil. It may be called once.
 func (s *Syncer) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
 		return errors.New("the syncer has been run before")
@@ -130,13 +161,25 @@ func (s *Syncer) Run(ctx context.Context) error {
 	if s.options.Client != nil {
 		defer s.options.Client.closeIdle()
 	}
+	s.restore(ctx)
 	var loops sync.WaitGroup
-	defer loops.Wait()
+	defer func() {
+		loops.Wait()
+		state := s.State()
+		s.stores.flush(ctx, s.stored(&state))
+	}()
 	var lists chan listUpdate
 	if s.lists != nil {
 		lists = make(chan listUpdate)
 		loops.Go(func() { s.lists.run(ctx, lists) })
 	}
+	for _, source := range s.sources {
+		if w, ok := source.Source.(Watcher); ok {
+			loops.Go(func() { s.watch(ctx, source, w) })
+		}
+	}
+	stored := make(chan error)
+	loops.Go(func() { s.stores.run(ctx, stored) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -148,14 +191,30 @@ func (s *Syncer) Run(ctx context.Context) error {
 			s.poll(ctx)
 		case <-s.wakes:
 			s.woken = true
+		case <-s.changes:
+			s.noteChanges()
 		case <-s.retimed:
+		case <-s.reconsiders:
+			s.reconsider()
 		case update := <-lists:
 			s.adopt(update)
+		case err := <-stored:
+			s.noteStored(err)
 		}
 	}
 }
 
-// dueAt is when the next poll begins: as soon as the interval is over and a source may be asked.
+// noteChanges takes over what Watchers told.
+func (s *Syncer) noteChanges() {
+	for _, source := range s.sources {
+		if source.changed.Swap(false) {
+			source.woken = true
+		}
+	}
+}
+
+// dueAt is when the next poll begins: as soon as the interval is over and a source may be asked. A source that knows of
+// a change makes it earlier, and is spared the back-off, unlike the others.
 func (s *Syncer) dueAt() time.Time {
 	if s.polls == 0 {
 		return time.Time{}
@@ -167,129 +226,56 @@ func (s *Syncer) dueAt() time.Time {
 	if s.woken {
 		gap = minWakeGap
 	}
-	due := s.lastStart.Add(gap)
-	ready := s.sources[0].dueAt(s.woken)
+	due := s.sources[0].readyAt(s.woken)
 	for _, source := range s.sources[1:] {
-		if at := source.dueAt(s.woken); at.Before(ready) {
-			ready = at
-		}
+		due = earlier(due, source.readyAt(s.woken))
 	}
-	if ready.After(due) {
-		return ready
+	due = later(due, s.lastStart.Add(gap))
+	for _, source := range s.sources {
+		if source.woken {
+			due = earlier(due, later(source.readyAt(true), s.lastStart.Add(minWakeGap)))
+		}
 	}
 	return due
 }
 
-// poll asks the sources in order until one brings or confirms a snapshot, and publishes what came of it.
-func (s *Syncer) poll(ctx context.Context) {
-	woken := s.woken
-	s.woken, s.lastStart = false, now()
-	s.polls++
-	next := s.State()
-	var errs []error
-	failed, served := false, false
-	for _, source := range s.sources {
-		if !source.dueAt(woken).After(now()) {
-			v := s.ask(ctx, source, next.Snapshot)
-			if ctx.Err() != nil {
-				return
-			}
-			if v.snapshot != nil {
-				next.Snapshot, next.LastChange = v.snapshot, now()
-			}
-		}
-		if served = source.err == nil; served {
-			next.SourceName, next.LastSuccess = source.Name(), now()
-			break
-		}
-		errs = append(errs, source.err)
-		failed = failed || isFailure(source.err)
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	next.Err, next.Skipped = join(errs), nil
-	switch {
-	case served:
-		next.Err, next.Skipped, next.ConsecutiveFailures = nil, next.Err, 0
-	case failed:
-		next.ConsecutiveFailures++
-	default:
-		next.ConsecutiveFailures = 0
-	}
-	s.specsDone = true
-	s.publish(next)
+	return a
 }
 
-// ask asks one source and keeps its pace, its verdict and its error.
-func (s *Syncer) ask(ctx context.Context, source *trackedSource, held *eval.Snapshot) verdict {
-	begun := now()
-	v := s.fetch(ctx, source, held)
-	if ctx.Err() != nil {
-		return v
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	source.err = nil
-	if v.err != nil {
-		source.err = s.scrubError(fmt.Errorf("fetching config specs from %s: %w", source.Name(), v.err))
-	}
-	if isFailure(v.err) {
-		source.failed(now(), v.err, time.Duration(s.interval.Load()))
-	} else {
-		source.succeeded()
-	}
-	outcome := outcomeOf(v.err)
-	if v.snapshot != nil {
-		outcome = OutcomeChanged
-	}
-	observe(s.options.Observer, Request{Source: source.Name(), Outcome: outcome, Took: now().Sub(begun)})
-	return v
-}
-
-// fetch gets a source's answer and judges it, unless it is the one that was judged before.
-func (s *Syncer) fetch(ctx context.Context, source *trackedSource, held *eval.Snapshot) verdict {
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
-	have := Have{}
-	if held != nil {
-		have.Time, have.Checksum = held.Time(), held.Checksum()
-	}
-	known := source.memo.current(held)
-	if known {
-		have.Version = source.memo.version
-	}
-	answer, err := source.Fetch(ctx, have)
-	if err != nil {
-		return verdict{err: err}
-	}
-	if answer.NotModified {
-		switch {
-		case known:
-			return verdict{err: source.memo.err}
-		case held == nil:
-			return verdict{err: ErrNoSpecs}
-		default:
-			return verdict{}
-		}
-	}
-	digest := sha256.Sum256(answer.Document)
-	if known && digest == source.memo.digest {
-		source.memo.version = answer.Version
-		return verdict{err: source.memo.err}
-	}
-	v := judge(answer.Document, answer.Origin, held, s.hashedKey, now())
-	source.memo = remember(answer.Version, digest, held, v)
-	return v
+	return a
 }
 
 // adopt takes over what the ID list loop brought.
 func (s *Syncer) adopt(update listUpdate) {
 	next := s.State()
 	next.IDLists, next.IDListsErr = update.lists, update.err
+	s.listStates = update.held
 	s.listsDone = true
 	s.publish(next)
 }
 
-// publish makes next visible and tells the subscribers if it matters to them.
+// noteStored takes over how the last writing to the stores went.
+func (s *Syncer) noteStored(err error) {
+	next := s.State()
+	next.StoreErr = err
+	s.publish(next)
+}
+
+// publish makes next visible, has it stored, and tells the subscribers if it matters to them.
 func (s *Syncer) publish(next State) {
 	next.Attempted = s.specsDone && s.listsDone
 	was := s.state.Swap(&next)
+	if next.Snapshot != was.Snapshot || next.IDLists != was.IDLists {
+		s.stores.offer(s.stored(&next))
+	}
 	if !next.matters(was) {
 		return
 	}
