@@ -11,10 +11,10 @@ import (
 type dedupe struct {
 	mu       sync.Mutex
 	max      int
-	index    map[uint64]int
+	index    map[uint64]int32
 	entries  []dedupeEntry
-	newest   int
-	oldest   int
+	newest   int32
+	oldest   int32
 	repeated int64
 }
 
@@ -22,39 +22,47 @@ type dedupe struct {
 type dedupeEntry struct {
 	key          uint64
 	loggedAt     int64 // Unix nanoseconds, or neverLogged
-	newer, older int
+	newer, older int32
 }
 
 const (
-	noEntry     int   = -1
+	noEntry     int32 = -1
 	neverLogged int64 = math.MinInt64
 )
 
+// newDedupe returns a set of at most limit keys; limit itself is at most maxDedupeSize, which positions can hold.
 func newDedupe(limit int) *dedupe {
-	return &dedupe{max: limit, index: map[uint64]int{}, newest: noEntry, oldest: noEntry}
+	return &dedupe{max: limit, index: map[uint64]int32{}, newest: noEntry, oldest: noEntry}
 }
 
 // admit reports whether the exposure is due: not logged within the last repeatEvery. If so, it counts as logged at now.
 func (d *dedupe) admit(key uint64, now time.Time, repeatEvery time.Duration) bool {
+	isDue, _ := d.ask(key, now, repeatEvery)
+	return isDue
+}
+
+// ask is admit, and also says when the exposure was logged before; neverLogged if that is not known.
+func (d *dedupe) ask(key uint64, now time.Time, repeatEvery time.Duration) (isDue bool, before int64) {
 	at := now.UnixNano()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i, known := d.index[key]
 	if !known {
 		d.insert(key, at)
-		return true
+		return true, neverLogged
 	}
 	d.unlink(i)
 	d.linkNewest(i)
 	e := &d.entries[i]
+	before = e.loggedAt
 	// The distance is taken both ways: callers on several goroutines may arrive out of order, and a clock set back must
 	// neither repeat everything nor silence a unit for longer than repeatEvery.
-	if e.loggedAt != neverLogged && time.Duration(at-e.loggedAt).Abs() < repeatEvery {
+	if before != neverLogged && time.Duration(at-before).Abs() < repeatEvery {
 		d.repeated++
-		return false
+		return false, before
 	}
 	e.loggedAt = at
-	return true
+	return true, before
 }
 
 // forget makes the exposures due again, after the events that carried them were dropped.
@@ -77,7 +85,7 @@ func (d *dedupe) stats() (keys int, repeated int64) {
 func (d *dedupe) insert(key uint64, at int64) {
 	i := d.oldest
 	if len(d.entries) < d.max {
-		i = len(d.entries)
+		i = int32(len(d.entries)) //nolint:gosec // max is bounded
 		d.entries = append(d.entries, dedupeEntry{})
 	} else {
 		d.unlink(i)
@@ -88,7 +96,7 @@ func (d *dedupe) insert(key uint64, at int64) {
 	d.linkNewest(i)
 }
 
-func (d *dedupe) unlink(i int) {
+func (d *dedupe) unlink(i int32) {
 	e := d.entries[i]
 	if e.newer == noEntry {
 		d.newest = e.older
@@ -102,7 +110,7 @@ func (d *dedupe) unlink(i int) {
 	}
 }
 
-func (d *dedupe) linkNewest(i int) {
+func (d *dedupe) linkNewest(i int32) {
 	d.entries[i].newer, d.entries[i].older = noEntry, d.newest
 	if d.newest != noEntry {
 		d.entries[d.newest].newer = i

@@ -95,6 +95,18 @@ func TestExposureKeyTellsApartWhatWasExposedToWhom(t *testing.T) {
 			a: Exposure{Result: gate, Unit: "shop/checkout", User: []byte("u")}, b: Exposure{Result: gate, Unit: "shop/checkout", User: []byte("v")},
 			want: true,
 		},
+		"the same IDs, though attributes changed": {
+			a:    Exposure{Result: gate, User: []byte(`{"userID":"u","customIDs":{"c":"1"},"custom":{"replicas":1}}`)},
+			b:    Exposure{Result: gate, User: []byte(`{"userID":"u","email":"e","customIDs":{"c":"1"},"custom":{"replicas":2}}`)},
+			want: true,
+		},
+		"another user ID": {
+			a: Exposure{Result: gate, User: []byte(`{"userID":"u"}`)}, b: Exposure{Result: gate, User: []byte(`{"userID":"v"}`)},
+		},
+		"another custom ID": {
+			a: Exposure{Result: gate, User: []byte(`{"userID":"u","customIDs":{"c":"1"}}`)},
+			b: Exposure{Result: gate, User: []byte(`{"userID":"u","customIDs":{"c":"2"}}`)},
+		},
 		"another gate value": {
 			a: Exposure{Result: gate}, b: Exposure{Result: with(gate, func(r *eval.Result) { r.Pass = false })},
 		},

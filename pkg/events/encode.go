@@ -12,8 +12,13 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
 
-// appendExposure appends the event of an exposure, in the field order of the official SDK.
+// appendExposure appends the event of an exposure that no sampling was asked for.
 func appendExposure(dst []byte, e *Exposure, at time.Time) []byte {
+	return appendSampledExposure(dst, e, samplingMark{}, at)
+}
+
+// appendSampledExposure appends the event of an exposure, in the field order of the official SDK.
+func appendSampledExposure(dst []byte, e *Exposure, mark samplingMark, at time.Time) []byte {
 	switch e.Result.Kind {
 	case eval.KindGate:
 		dst = appendGateMetadata(dst, e)
@@ -22,10 +27,11 @@ func appendExposure(dst []byte, e *Exposure, at time.Time) []byte {
 	default:
 		dst = appendConfigMetadata(dst, e)
 	}
-	dst = append(dst, `},"statsigMetadata":{},"user":`...)
+	dst = append(dst, `},"statsigMetadata":`...)
+	dst = appendSamplingMark(dst, mark)
+	dst = append(dst, `,"user":`...)
 	dst = appendUser(dst, e.User)
-	dst = append(dst, `,"time":`...)
-	dst = strconv.AppendInt(dst, at.UnixMilli(), 10)
+	dst = appendTime(dst, at)
 	dst = append(dst, `,"secondaryExposures":`...)
 	switch {
 	case e.Result.Kind != eval.KindLayer || e.isExplicit():
@@ -44,7 +50,7 @@ func appendGateMetadata(dst []byte, e *Exposure) []byte {
 	dst = appendString(dst, e.Result.Name)
 	dst = append(dst, `,"gateValue":`...)
 	dst = appendBoolString(dst, e.Result.Pass)
-	return appendDetails(dst, e, e.Result.RuleID)
+	return appendDetails(dst, e)
 }
 
 // appendConfigMetadata writes rulePassed for experiments too, as the official SDK does on the wire; only its manual
@@ -56,7 +62,7 @@ func appendConfigMetadata(dst []byte, e *Exposure) []byte {
 		dst = append(dst, `,"rulePassed":`...)
 		dst = appendBoolString(dst, e.Result.Pass)
 	}
-	return appendDetails(dst, e, e.Result.RuleID)
+	return appendDetails(dst, e)
 }
 
 func appendLayerMetadata(dst []byte, e *Exposure) []byte {
@@ -73,18 +79,19 @@ func appendLayerMetadata(dst []byte, e *Exposure) []byte {
 	dst = appendString(dst, allocated)
 	dst = append(dst, `,"isExplicitParameter":`...)
 	dst = appendBoolString(dst, explicit)
-	return appendDetails(dst, e, e.Result.RuleIDFor(e.Parameter))
+	return appendDetails(dst, e)
 }
 
 // appendDetails appends the metadata that all kinds share. Every value is a string, numbers included: Statsig's
 // metadata is a map of strings.
-func appendDetails(dst []byte, e *Exposure, ruleID string) []byte {
+func appendDetails(dst []byte, e *Exposure) []byte {
 	r := &e.Result
 	dst = append(dst, `,"ruleID":`...)
-	dst = appendString(dst, ruleID)
+	dst = appendString(dst, e.ruleID())
 	dst = append(dst, `,"reason":`...)
 	dst = appendString(dst, r.Details.String())
-	if r.Details.LCUT != 0 {
+	// A document may have the time 0; only where there is no document there is none.
+	if r.Details.LCUT != 0 || !r.Details.ReceivedAt.IsZero() {
 		dst = append(dst, `,"lcut":`...)
 		dst = appendIntString(dst, r.Details.LCUT)
 	}
@@ -99,7 +106,7 @@ func appendDetails(dst []byte, e *Exposure, ruleID string) []byte {
 	if e.Manual {
 		dst = append(dst, `,"isManualExposure":"true"`...)
 	}
-	if r.OverrideConfigName != "" {
+	if r.OverrideConfigName != "" && r.Kind != eval.KindLayer { // the official SDK's layers don't tell
 		dst = append(dst, `,"overrideConfigName":`...)
 		dst = appendString(dst, r.OverrideConfigName)
 	}
@@ -129,13 +136,16 @@ func appendCustomEvent(dst []byte, e *CustomEvent, at time.Time) []byte {
 	dst = append(dst, `{"eventName":`...)
 	dst = appendString(dst, e.Name)
 	dst = append(dst, `,"value":`...)
-	dst = appendValue(dst, e.Value)
+	if e.Value.kind == valueBool {
+		dst = appendBoolString(dst, e.Value.number != 0)
+	} else {
+		dst = appendValue(dst, e.Value)
+	}
 	dst = append(dst, `,"metadata":`...)
 	dst = appendMetadata(dst, e.Metadata)
 	dst = append(dst, `,"statsigMetadata":null,"user":`...)
 	dst = appendUser(dst, e.User)
-	dst = append(dst, `,"time":`...)
-	dst = strconv.AppendInt(dst, at.UnixMilli(), 10)
+	dst = appendTime(dst, at)
 	return append(dst, `,"secondaryExposures":null}`...)
 }
 
@@ -178,6 +188,14 @@ func appendNumber(dst []byte, n float64) []byte {
 		format = 'e'
 	}
 	return strconv.AppendFloat(dst, n, format, -1, 64)
+}
+
+func appendTime(dst []byte, at time.Time) []byte {
+	if at.IsZero() {
+		return dst
+	}
+	dst = append(dst, `,"time":`...)
+	return strconv.AppendInt(dst, at.UnixMilli(), 10)
 }
 
 func appendUser(dst, user []byte) []byte {

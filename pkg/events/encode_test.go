@@ -65,6 +65,32 @@ func TestExposureIsEncodedLikeTheOfficialSDK(t *testing.T) {
 				"metadata":{"gate":"no_such_gate","gateValue":"false","ruleID":"","reason":"Network:Unrecognized","lcut":"5"},
 				"statsigMetadata":{},"user":{},"time":1795186904150,"secondaryExposures":[]}`,
 		},
+		"an exposure before there is a document says nothing of one": {
+			exposure: Exposure{Result: eval.Result{
+				Ref: eval.Ref{Kind: eval.KindGate, Name: "early"}, Version: -1, Details: eval.Details{Reason: "NoValues"},
+			}},
+			want: `{"eventName":"statsig::gate_exposure","value":null,
+				"metadata":{"gate":"early","gateValue":"false","ruleID":"","reason":"NoValues"},
+				"statsigMetadata":{},"user":{},"time":1795186904150,"secondaryExposures":[]}`,
+		},
+		"a document may have the time 0": {
+			exposure: Exposure{Result: eval.Result{
+				Ref: eval.Ref{Kind: eval.KindGate, Name: "old"}, Version: -1,
+				Details: eval.Details{Source: "Bootstrap", Reason: eval.ReasonRecognized, ReceivedAt: time.UnixMilli(1795186904149)},
+			}},
+			want: `{"eventName":"statsig::gate_exposure","value":null,
+				"metadata":{"gate":"old","gateValue":"false","ruleID":"","reason":"Bootstrap:Recognized","lcut":"0","receivedAt":"1795186904149"},
+				"statsigMetadata":{},"user":{},"time":1795186904150,"secondaryExposures":[]}`,
+		},
+		"an overridden config passed no rule": {
+			exposure: Exposure{Result: eval.Result{
+				Ref: eval.Ref{Kind: eval.KindDynamicConfig, Name: "limits"}, RuleID: "override", Version: -1,
+				Details: eval.Details{Source: eval.SourceLocalOverride, Reason: eval.ReasonRecognized, LCUT: 5},
+			}},
+			want: `{"eventName":"statsig::config_exposure","value":null,
+				"metadata":{"config":"limits","rulePassed":"false","ruleID":"override","reason":"LocalOverride:Recognized","lcut":"5"},
+				"statsigMetadata":{},"user":{},"time":1795186904150,"secondaryExposures":[]}`,
+		},
 		"a dynamic config says whether a rule passed": {
 			exposure: Exposure{Result: eval.Result{
 				Ref: eval.Ref{Kind: eval.KindDynamicConfig, Name: "limits"}, RuleID: "default", Version: 1, Details: details,
@@ -130,6 +156,7 @@ func TestExposureIsEncodedLikeTheOfficialSDK(t *testing.T) {
 }
 
 func TestCustomEventIsEncodedLikeTheOfficialSDK(t *testing.T) {
+	long := strings.Repeat("long", 2048)
 	tests := map[string]struct {
 		event CustomEvent
 		want  string
@@ -154,6 +181,21 @@ func TestCustomEventIsEncodedLikeTheOfficialSDK(t *testing.T) {
 			event: CustomEvent{Name: "e", Value: String("v"), Metadata: map[string]Value{}},
 			want: `{"eventName":"e","value":"v","metadata":{},"statsigMetadata":null,"user":{},"time":7,
 				"secondaryExposures":null}`,
+		},
+		"a value may be any number": {
+			event: CustomEvent{Name: "e", Value: Number(-0.25)},
+			want: `{"eventName":"e","value":-0.25,"metadata":null,"statsigMetadata":null,"user":{},"time":7,
+				"secondaryExposures":null}`,
+		},
+		"a boolean value is sent as text, which Statsig takes": {
+			event: CustomEvent{Name: "e", Value: Bool(true)},
+			want: `{"eventName":"e","value":"true","metadata":null,"statsigMetadata":null,"user":{},"time":7,
+				"secondaryExposures":null}`,
+		},
+		"nothing is cut, however long": {
+			event: CustomEvent{Name: long, Value: String(long), Metadata: map[string]Value{long: String(long)}},
+			want: `{"eventName":"` + long + `","value":"` + long + `","metadata":{"` + long + `":"` + long + `"},"statsigMetadata":null,
+				"user":{},"time":7,"secondaryExposures":null}`,
 		},
 		"a number that JSON cannot spell is null": {
 			event: CustomEvent{Name: "e", Value: Number(math.Inf(1)), Metadata: map[string]Value{"n": Number(math.NaN())}},

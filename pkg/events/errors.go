@@ -24,6 +24,16 @@ var (
 
 	// ErrDropped matches the error of a [Logger.Flush] that waited for events which were then dropped.
 	ErrDropped = errors.New("events dropped")
+
+	// ErrSpooled matches the error of a [Logger.Flush] that waited for events which are neither delivered nor dropped:
+	// the spool has them, to be sent later or by the next process.
+	ErrSpooled = errors.New("events left in the spool")
+
+	// ErrSetAside matches the error of a [Logger.Flush] that waited for events which the endpoint did not take and which
+	// were set aside.
+	ErrSetAside = errors.New("events set aside")
+
+	errNetworkDisabled = errors.New("network is disabled")
 )
 
 // StatusError is an answer with a status outside 2xx.

@@ -5,12 +5,13 @@ import "time"
 // CustomEvent is an event of the operator's own, such as a finished rollout. It is never de-duplicated and never
 // sampled.
 type CustomEvent struct {
-	// Name is the event name; Statsig keeps names that start with "statsig::" to itself.
+	// Name is the event name; Statsig keeps names that start with "statsig::" to itself. Neither names nor values nor
+	// metadata are cut: Statsig enforces its own limits.
 	Name string
 	// User is the user's JSON object as it may leave the process, made by [eval.Evaluator.LoggableUser]; nil stands for
 	// {}.
 	User []byte
-	// Value is the event's value: null, a string or a number. Statsig takes no boolean here.
+	// Value is the event's value: null, a string or a number. Statsig takes no boolean here; one is sent as text.
 	Value Value
 	// Metadata is free-form; nil is sent as null.
 	Metadata map[string]Value

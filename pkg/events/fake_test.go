@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,8 +90,8 @@ func logNames(l *Logger, names ...string) {
 }
 
 type recordingObserver struct {
-	mu                         sync.Mutex
-	delivered, dropped, failed int
+	mu                                                sync.Mutex
+	delivered, dropped, setAside, failed, spoolFailed int
 }
 
 func (o *recordingObserver) EventsDelivered(events, bytes int, took time.Duration) {
@@ -107,6 +108,28 @@ func (o *recordingObserver) EventsDropped(reason Reason, events int) {
 	if reason == ReasonRejected {
 		o.dropped += events
 	}
+}
+
+func (o *recordingObserver) EventsSetAside(reason Reason, events int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if reason == ReasonRejected {
+		o.setAside += events
+	}
+}
+
+func (o *recordingObserver) SpoolFailed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		o.spoolFailed++
+	}
+}
+
+func (o *recordingObserver) failures() (spoolFailed int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int64(o.spoolFailed)
 }
 
 func (o *recordingObserver) RequestFailed(err error) {
@@ -131,4 +154,14 @@ func gunzip(body []byte) []byte {
 		panic(fmt.Sprintf("request body is damaged: %v", err))
 	}
 	return plain.Bytes()
+}
+
+// outageSender fails until it is up. It doesn't remember requests.
+type outageSender struct{ isUp atomic.Bool }
+
+func (s *outageSender) send(context.Context, request) error {
+	if s.isUp.Load() {
+		return nil
+	}
+	return &StatusError{Status: 503}
 }

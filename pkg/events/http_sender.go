@@ -42,8 +42,9 @@ func newHTTPSender(o Options) *httpSender {
 		service = "unknown"
 	}
 	header := http.Header{}
+	header.Set("Accept", "*/*")
 	header.Set("Content-Type", "application/json")
-	header.Set("Content-Encoding", "gzip")
+	header.Set("Content-Encoding", string(o.Compression))
 	header.Set("User-Agent", sdkType+"/"+o.SDKVersion)
 	header.Set("X-Request-Service", service)
 	header.Set("Statsig-Sdk-Type", sdkType)

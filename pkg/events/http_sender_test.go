@@ -65,6 +65,7 @@ func TestRequestIsWhatStatsigExpects(t *testing.T) {
 		Method: http.MethodPost,
 		Path:   "/v1/log_event",
 		Header: map[string]string{
+			"Accept":                    "*/*",
 			"Accept-Encoding":           "gzip",
 			"Content-Encoding":          "gzip",
 			"Content-Type":              "application/json",

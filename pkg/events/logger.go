@@ -18,8 +18,12 @@ type Logger struct {
 
 	seed    maphash.Seed
 	dedupe  *dedupe
+	sampler *sampler
+	checks  *checks
 	queue   *queue
 	ledger  *ledger
+	keeper  *keeper
+	breaker *breaker
 	encoder *bodyEncoder
 	sender  sender
 	scratch sync.Pool // of *[]byte
@@ -43,8 +47,10 @@ func newLogger(o Options, s sender) *Logger {
 		jitter:  rand.Float64,
 		seed:    maphash.MakeSeed(),
 		dedupe:  newDedupe(o.DedupeSize),
+		sampler: newSampler(o.SamplingSize),
+		checks:  newChecks(),
 		ledger:  newLedger(o.Observer),
-		encoder: newBodyEncoder(requestMetadata(o)),
+		encoder: newBodyEncoder(requestMetadata(o), o.Compression),
 		sender:  s,
 		scratch: sync.Pool{New: func() any { return new([]byte) }},
 	}
@@ -52,14 +58,17 @@ func newLogger(o Options, s sender) *Logger {
 		l.dedupe.forget(keys)
 		l.ledger.countDropped(ReasonOverflow, len(keys))
 	})
+	l.keeper = newKeeper(o, l.queue, l.ledger)
+	l.breaker = newBreaker(func(failures int) time.Duration { return l.backoff(failures) })
 	return l
 }
 
-// Expose logs an exposure unless an equal one of the same unit was logged within the exposure's RepeatEvery. The result
-// says whether it was queued; what becomes of it then shows in [Logger.Stats]. An exposure that is later dropped is
-// forgotten, so that telling it again logs it again, unless the endpoint refused the content itself.
+// Expose logs an exposure unless an equal one of the same unit was logged within the exposure's RepeatEvery, or the project
+// asks for a sample that does not hold it, see [Logger.SetSampling]. The result says whether it was queued; what becomes of
+// it then shows in [Logger.Stats]. An exposure that is later dropped is forgotten, so that telling it again logs it again,
+// unless the endpoint refused the content itself, or it was on disk only.
 func (l *Logger) Expose(e Exposure) (queued bool) {
-	if !e.isLoggable() {
+	if !e.isLoggable() || (e.isOverridden() && !l.options.ExposeOverridden) {
 		return false
 	}
 	if l.options.Disabled {
@@ -75,8 +84,12 @@ func (l *Logger) Expose(e Exposure) (queued bool) {
 	if !l.dedupe.admit(key, at, repeatEvery) {
 		return false
 	}
+	mark, isLogged := l.sampler.decide(&e, at)
+	if !isLogged {
+		return false
+	}
 	buf := l.scratch.Get().(*[]byte)
-	*buf = appendExposure((*buf)[:0], &e, at)
+	*buf = appendSampledExposure((*buf)[:0], &e, mark, at)
 	queued = l.enqueue(*buf, key)
 	l.recycle(buf)
 	return queued
@@ -95,9 +108,10 @@ func (l *Logger) Log(e CustomEvent) (queued bool) {
 	return queued
 }
 
-// Run delivers events until ctx is done. Then it sends what is left, one attempt per batch, within
-// [Options.ShutdownTimeout], drops the rest and returns nil. Events logged after that are dropped. A logger runs once:
-// a second call returns [ErrAlreadyRun].
+// Run delivers events until ctx is done. Then it writes what is in memory to the spool, if there is one, makes one more
+// attempt at each batch in memory within [Options.ShutdownTimeout], and returns nil. What was not delivered stays in the
+// spool, or is dropped. Events logged after that are dropped. When Run has returned, nothing of the logger is running any
+// longer and its spool directory is free. A logger runs once: a second call returns [ErrAlreadyRun].
 func (l *Logger) Run(ctx context.Context) error {
 	if l.hasRun.Swap(true) {
 		return ErrAlreadyRun
@@ -106,25 +120,49 @@ func (l *Logger) Run(ctx context.Context) error {
 	sendCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
+	// Counted checks become an event before anything looks for what is left.
+	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+
 	var workers sync.WaitGroup
+	workers.Go(func() { l.keeper.run(runCtx) })
 	for range l.options.MaxInFlight {
-		workers.Go(func() { l.work(ctx, sendCtx) })
+		workers.Go(func() { l.work(runCtx, sendCtx) })
 	}
 	l.sealOnSchedule(ctx)
+	l.flushChecks()
+	stop()
 	deadline := time.AfterFunc(l.options.ShutdownTimeout, cancel)
 	defer deadline.Stop()
 	workers.Wait()
+	l.breaker.close()
 	l.queue.close()
-	for b := l.queue.take(true); b != nil; b = l.queue.take(true) {
-		l.dropBatch(b, ReasonShutdown, context.Cause(ctx))
+	if l.keeper.isOn() {
+		l.keeper.try(true) // what it does not write is dropped below
 	}
+	for b := l.queue.take(true); b != nil; b = l.queue.take(true) {
+		l.leave(b, context.Cause(ctx))
+	}
+	l.keeper.close()
 	return nil
+}
+
+// Sync makes everything logged before the call safe: when it returns nil, those events are delivered, or on disk and
+// sent by this process or the next one. Without a spool, or while the disk refuses, it waits for delivery, as Flush does.
+// It needs [Logger.Run] running, and ends with ctx.
+func (l *Logger) Sync(ctx context.Context) error {
+	if l.keeper.isOn() && l.keeper.sync(ctx) == nil {
+		return nil
+	}
+	return l.Flush(ctx)
 }
 
 // Flush sends everything logged before the call and waits until it is delivered or dropped, or ctx is done. It needs
 // [Logger.Run] running. The error matches [ErrDropped] when something was dropped, [ErrUnauthorized] when that was for
-// the SDK key, and ctx's error when that ended the wait; sending goes on then.
+// the SDK key, [ErrSetAside] when something was set aside, [ErrSpooled] when something has to wait on disk, and ctx's
+// error when that ended the wait; sending goes on then. It does not wait for what was on disk only before.
 func (l *Logger) Flush(ctx context.Context) error {
+	l.flushChecks()
 	w := l.queue.flush()
 	if w == nil {
 		return nil
@@ -143,31 +181,52 @@ func (l *Logger) Stats() Stats {
 	if l.options.Disabled {
 		s.State = StateDisabled
 	}
+	if l.options.DisableNetwork && !l.options.Disabled {
+		s.State = StateNetworkDisabled
+	}
+	s.Circuit = l.breaker.current()
 	s.Pending, s.PendingBytes = l.queue.pending()
+	s.Spool = l.keeper.stats()
 	s.DedupeKeys, s.Repeated = l.dedupe.stats()
+	s.SamplingKeys, s.SampledOut = l.sampler.stats()
+	s.CheckNames = l.checks.names()
 	return s
 }
 
-// work delivers one batch after the other. Once ctx is done it goes on until the queue is empty, the open batch
-// included, or sendCtx is done too.
+// work delivers one batch after the other. Once ctx is done it makes one more attempt at each batch in memory, the open
+// one included, until sendCtx is done too.
 func (l *Logger) work(ctx, sendCtx context.Context) {
 	for {
-		stopping := ctx.Err() != nil
-		if sendCtx.Err() != nil {
-			return
+		ticket, ok := l.breaker.admit(ctx)
+		if !ok || ctx.Err() != nil {
+			break
 		}
-		if b := l.queue.take(stopping); b != nil {
-			l.deliver(ctx, sendCtx, b)
+		if b := l.next(); b != nil {
+			l.attempt(ctx, sendCtx, b, ticket)
 			continue
 		}
-		if stopping {
-			return
-		}
+		l.breaker.withdraw(ticket)
 		select {
 		case <-ctx.Done():
 		case <-l.queue.ready:
 		}
 	}
+	<-l.keeper.ended // safe first, sent second
+	for sendCtx.Err() == nil {
+		b := l.queue.take(true)
+		if b == nil {
+			return
+		}
+		l.attempt(ctx, sendCtx, b, noTicket)
+	}
+}
+
+// next returns the batch to send next. What is on disk only is older than what is in memory.
+func (l *Logger) next() *batch {
+	if b := l.keeper.claim(l.options.BatchSize); b != nil {
+		return b
+	}
+	return l.queue.take(false)
 }
 
 func (l *Logger) sealOnSchedule(ctx context.Context) {
@@ -178,6 +237,7 @@ func (l *Logger) sealOnSchedule(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			l.flushChecks()
 			l.queue.sealOpen(flushScheduled)
 		}
 	}

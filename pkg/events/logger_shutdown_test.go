@@ -64,8 +64,8 @@ func TestShutdownTriesEachBatchOnce(t *testing.T) {
 		stop()
 		want := []attempt{
 			{FlushType: "limit", Names: []string{"a"}},
-			{FlushType: "limit", Names: []string{"a"}, Retry: 1},
 			{FlushType: "limit", Names: []string{"b"}},
+			{FlushType: "limit", Names: []string{"a"}, Retry: 1},
 		}
 		if diff := cmp.Diff(want, s.seen()); diff != "" {
 			t.Errorf("requests differ (-want +got):\n%s", diff)
@@ -120,8 +120,8 @@ func TestFlushWaitsForDelivery(t *testing.T) {
 		stop()
 		want := []attempt{
 			{FlushType: "limit", Names: []string{"a", "b"}},
-			{After: 2 * time.Second, FlushType: "limit", Names: []string{"a", "b"}, Retry: 1},
-			{After: 3 * time.Second, FlushType: "manual", Names: []string{"c"}},
+			{After: 2 * time.Second, FlushType: "manual", Names: []string{"c"}},
+			{After: 3 * time.Second, FlushType: "limit", Names: []string{"a", "b"}, Retry: 1},
 		}
 		if diff := cmp.Diff(want, s.seen()); diff != "" {
 			t.Errorf("requests differ (-want +got):\n%s", diff)

@@ -148,3 +148,80 @@ func TestQueueAgreesWithAPlainList(t *testing.T) {
 		t.Errorf("queue reported %d evictions, want %d, and not none", len(evictedKeys), evicted)
 	}
 }
+
+func TestQueueLeavesWhatTheSpoolIsReading(t *testing.T) {
+	evicted := 0
+	q := newQueue(2, 2, 100, func(keys []uint64) { evicted += len(keys) })
+	for _, e := range []string{"a", "b", "c", "d"} {
+		q.add([]byte(e), noKey)
+	}
+	c, ok := q.nextUnspooled(q.mark(true))
+	if !ok || string(c.data) != "a,b" || c.events != 2 {
+		t.Fatalf("the spool is to write %q, %d events, %t", c.data, c.events, ok)
+	}
+	q.add([]byte("e"), noKey)
+	if evicted != 1 || string(c.data) != "a,b" {
+		t.Errorf("%d events made room while the spool reads %q", evicted, c.data)
+	}
+	q.settle(c, 7, true)
+	var left []uint64
+	q.left = func(records []uint64) { left = append(left, records...) }
+	q.add([]byte("f"), noKey)
+	if diff := cmp.Diff([]uint64{7}, left); diff != "" || evicted != 1 {
+		t.Errorf("records left to the spool differ (-want +got):\n%s%d evicted", diff, evicted)
+	}
+}
+
+func TestARecordOfABatchThatIsGoneIsAnOrphan(t *testing.T) {
+	q := newQueue(2, 2, 100, func([]uint64) {})
+	for _, e := range []string{"a", "b", "c"} {
+		q.add([]byte(e), noKey)
+	}
+	b := q.take(false)
+	c, _ := q.nextUnspooled(q.mark(true))
+	if records := q.detach(b); len(records) != 0 {
+		t.Errorf("records %v before there are any", records)
+	}
+	q.resolve(b, nil)
+	for range 10 { // whoever is next must not get the buffer that the spool is reading
+		q.add([]byte("x"), noKey)
+	}
+	if string(c.data) != "a,b" {
+		t.Errorf("the spool reads %q", c.data)
+	}
+	if !q.settle(c, 1, true) {
+		t.Error("the record is wanted although its batch is gone")
+	}
+}
+
+func TestTheSpoolIsAskedToWriteUpToAMarkOnly(t *testing.T) {
+	q := newQueue(3, 10, 100, func([]uint64) {})
+	write := func(mark int) (all []string) {
+		for {
+			c, ok := q.nextUnspooled(mark)
+			if !ok {
+				return all
+			}
+			all = append(all, string(c.data))
+			q.settle(c, uint64(len(all)), true)
+		}
+	}
+	for _, e := range []string{"a", "b", "c", "d"} {
+		q.add([]byte(e), noKey)
+	}
+	if diff := cmp.Diff([]string{"a,b,c"}, write(q.mark(false))); diff != "" {
+		t.Errorf("full batches differ (-want +got):\n%s", diff)
+	}
+	mark := q.mark(true)
+	q.add([]byte("e"), noKey)
+	if diff := cmp.Diff([]string{"d,e"}, write(mark)); diff != "" {
+		t.Errorf("the rest differs (-want +got):\n%s", diff)
+	}
+	q.add([]byte("f"), noKey)
+	if got := write(mark); got != nil {
+		t.Errorf("beyond the mark %q was written", got)
+	}
+	if diff := cmp.Diff([]string{"f"}, write(q.mark(true))); diff != "" {
+		t.Errorf("the tail differs (-want +got):\n%s", diff)
+	}
+}

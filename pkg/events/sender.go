@@ -8,12 +8,10 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 const (
-	// maxAttempts is how often a batch is sent at most.
+	// maxAttempts is how often a batch is sent at most, or with a spool, how often while the endpoint takes others.
 	maxAttempts = 6
 	// minBackoff doubles with each failure in a row, up to maxBackoff.
 	minBackoff = time.Second
@@ -22,7 +20,7 @@ const (
 
 // request is one attempt at delivering a batch.
 type request struct {
-	body    []byte // gzip
+	body    []byte // compressed
 	events  int
 	attempt int // attempts made before
 }
@@ -60,41 +58,85 @@ func judge(err error) verdict {
 	}
 }
 
-// deliver sends b until it is delivered or given up, and resolves it. Failures are waited out here, so that an endpoint
-// in trouble sees one request per backoff, whichever batch is next. Once ctx is done there are no more waits and no
-// more retries; requests themselves end with sendCtx.
-func (l *Logger) deliver(ctx, sendCtx context.Context, b *batch) {
-	r := request{body: l.encoder.encode(b), events: b.len()}
-	for ; ; r.attempt++ {
-		if r.attempt > 0 {
-			l.ledger.countRetry()
-		}
-		stopping := ctx.Err() != nil
-		started := l.now()
-		err := l.sender.send(sendCtx, r)
-		if err == nil {
-			ended := l.now()
-			l.ledger.countDelivered(r.events, len(r.body), ended, ended.Sub(started))
-			l.queue.resolve(b, nil)
-			return
-		}
-		failures := l.ledger.countFailure(err)
-		v := judge(err)
-		isLast := v.isFinal || stopping || r.attempt+1 >= maxAttempts
-		if isLast {
-			if stopping && !v.isFinal {
-				v.reason = ReasonShutdown
-			}
-			l.dropBatch(b, v.reason, err)
-		}
-		// A batch refused for what it holds says nothing about the next one; everything else does.
-		if v.reason != ReasonRejected {
-			pause(ctx, max(v.retryAfter, l.backoff(failures)))
-		}
-		if isLast {
-			return
-		}
+// attempt sends b once and does with it what the answer asks for. ticket is the breaker's. Once ctx is done there is no
+// other attempt; the request itself ends with sendCtx.
+func (l *Logger) attempt(ctx, sendCtx context.Context, b *batch, ticket int) {
+	if l.options.DisableNetwork {
+		l.breaker.succeeded()
+		l.dropBatch(b, ReasonNetworkDisabled, errNetworkDisabled)
+		return
 	}
+	if b.attempts == 0 {
+		b.deliveries = l.ledger.deliveries()
+	} else {
+		l.ledger.countRetry()
+	}
+	r := request{body: l.encoder.encode(b), events: b.len(), attempt: b.attempts}
+	b.attempts++
+	started := l.now()
+	err := l.sender.send(sendCtx, r)
+	if err == nil {
+		ended := l.now()
+		l.breaker.succeeded()
+		l.ledger.countDelivered(r.events, len(r.body), ended, ended.Sub(started))
+		l.keeper.forget(b)
+		l.queue.resolve(b, nil)
+		return
+	}
+	l.ledger.countFailure(err)
+	v := judge(err)
+	// A batch refused for what it holds says nothing about the next one; everything else does.
+	if v.reason == ReasonRejected {
+		l.breaker.succeeded()
+	} else {
+		l.breaker.failed(ticket, v.retryAfter)
+	}
+	l.conclude(b, v, err, ctx.Err() != nil)
+}
+
+// conclude decides what becomes of a batch after a failed attempt. With a spool, only the batch's own fault ends it: the
+// endpoint refused what it holds, or refuses it again and again while it takes others. Without, it ends as it does in
+// the official SDK.
+func (l *Logger) conclude(b *batch, v verdict, cause error, stopping bool) {
+	isWornOut := b.attempts >= maxAttempts
+	switch {
+	case v.reason == ReasonRejected:
+		l.setAside(b, v.reason, cause)
+	case stopping && (l.keeper.isOn() || !v.isFinal):
+		l.leave(b, cause)
+	case !l.keeper.isOn() && (v.isFinal || isWornOut):
+		l.dropBatch(b, v.reason, cause)
+	case l.keeper.isOn() && isWornOut && l.ledger.deliveries() > b.deliveries:
+		l.setAside(b, v.reason, cause)
+	default:
+		l.queue.putBack(b)
+	}
+}
+
+// setAside keeps a batch that the endpoint does not want for people to look at, and drops it where there is no place.
+func (l *Logger) setAside(b *batch, reason Reason, cause error) {
+	if !l.keeper.setAside(b) {
+		l.dropBatch(b, reason, cause)
+		return
+	}
+	l.ledger.countSetAside(reason, b.len())
+	l.keeper.forget(b)
+	l.queue.resolve(b, fmt.Errorf("%w (%s): %w", ErrSetAside, reason, cause))
+}
+
+// leave ends the work on a batch for this process. What the spool has of it stays there.
+func (l *Logger) leave(b *batch, cause error) {
+	<-l.keeper.ended // it may be writing this very batch
+	records := l.queue.detach(b)
+	if len(records) > 0 {
+		l.keeper.leave(records)
+	}
+	if rest := b.unspooled().events; rest > 0 {
+		l.ledger.countDropped(ReasonShutdown, rest)
+		l.queue.resolve(b, fmt.Errorf("%w (%s): %w", ErrDropped, ReasonShutdown, cause))
+		return
+	}
+	l.queue.resolve(b, fmt.Errorf("%w: %w", ErrSpooled, cause))
 }
 
 // dropBatch makes the exposures in b due again where another request may well carry them; a batch that was refused for
@@ -104,6 +146,7 @@ func (l *Logger) dropBatch(b *batch, reason Reason, cause error) {
 		l.dedupe.forget(b.pendingKeys())
 	}
 	l.ledger.countDropped(reason, b.len())
+	l.keeper.forget(b)
 	l.queue.resolve(b, fmt.Errorf("%w (%s): %w", ErrDropped, reason, cause))
 }
 
@@ -117,35 +160,23 @@ func (l *Logger) backoff(failures int) time.Duration {
 	return d - time.Duration(l.jitter()*float64(d)/2)
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // bodyEncoder builds compressed request bodies.
 type bodyEncoder struct {
 	metadata []byte // statsigMetadata without its end, up to the value of flushType
 	writers  sync.Pool
 }
 
-func newBodyEncoder(metadata []byte) *bodyEncoder {
+func newBodyEncoder(metadata []byte, coding Compression) *bodyEncoder {
 	return &bodyEncoder{
 		metadata: metadata,
-		writers: sync.Pool{New: func() any {
-			w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid constant
-			return w
-		}},
+		writers:  sync.Pool{New: func() any { return newBodyWriter(coding) }},
 	}
 }
 
 // encode returns a body of its own for each batch: the HTTP transport may read it for longer than the request lasts.
 func (e *bodyEncoder) encode(b *batch) []byte {
 	var body bytes.Buffer
-	w := e.writers.Get().(*gzip.Writer)
+	w := e.writers.Get().(bodyWriter)
 	defer e.writers.Put(w)
 	w.Reset(&body)
 	// Writes to a buffer cannot fail.
