@@ -33,6 +33,8 @@ type walk struct {
 	queue    []Ref
 	lists    map[string]bool
 	fields   map[string]bool
+	// override are the override rules visited; mappings may name each many times.
+	override map[*rawRule]bool
 	times    []*condition
 	starts   []int64
 	ip       bool
@@ -82,7 +84,7 @@ func (w *walk) visit(sp *spec, kind Kind) {
 		m := &sp.mappings[i]
 		w.add(Ref{kind, m.target.name})
 		for j := range m.rules {
-			w.visitRule(m.rules[j].rule)
+			w.visitOverride(m.rules[j].rule)
 			if m.rules[j].start > 0 {
 				w.starts = append(w.starts, m.rules[j].start)
 			}
@@ -94,6 +96,17 @@ func (w *walk) visit(sp *spec, kind Kind) {
 	for i := range sp.rules {
 		w.visitRule(&sp.rules[i])
 	}
+}
+
+func (w *walk) visitOverride(l *rule) {
+	if w.override[l.rawRule] {
+		return
+	}
+	if w.override == nil {
+		w.override = map[*rawRule]bool{}
+	}
+	w.override[l.rawRule] = true
+	w.visitRule(l)
 }
 
 func (w *walk) visitRule(l *rule) {
@@ -151,7 +164,7 @@ func (w *walk) visitCondition(c *condition) {
 		w.times = append(w.times, c)
 	default:
 	}
-	if c.list != conditionUnsupported && c.target.kind == kindString {
+	if (c.scoped == conditionInList || c.scoped == conditionNotInList) && c.target.kind == kindString {
 		w.lists[c.target.text] = true
 	}
 }

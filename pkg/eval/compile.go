@@ -20,18 +20,20 @@ const segmentPrefix = "segment:"
 
 // Compile builds the immutable Snapshot of a document: operators resolved to functions, sets, patterns, versions and
 // dates prepared, references turned into pointers. The only error is for a document without updates, which holds no
-// specs; it wraps ErrMalformed.
+// specs; it wraps ErrMalformed. Regular expressions that are invalid or too large match nothing, as do all behind the
+// first few dozen megabytes of compiled ones.
 func Compile(d *Document, o Origin) (*Snapshot, error) {
 	if !d.HasUpdates() {
 		return nil, fmt.Errorf("%w: document has no updates", ErrMalformed)
 	}
 	c := &compiler{
-		doc:        d,
-		hashed:     make(map[string]*condition, len(d.conditions)),
-		inlined:    map[*rawCondition]*condition{},
-		fields:     map[string]*fieldRef{},
-		units:      map[string]*unitRef{},
-		references: make([]*condition, 0, len(d.ruleConditions)),
+		doc:           d,
+		hashed:        make(map[string]*condition, len(d.conditions)),
+		inlined:       map[*rawCondition]*condition{},
+		fields:        map[string]*fieldRef{},
+		units:         map[string]*unitRef{},
+		references:    make([]*condition, 0, len(d.ruleConditions)),
+		overrideRules: map[overrideRuleKey]*rule{},
 		s: &Snapshot{
 			facts:   d.facts,
 			origin:  o,
@@ -69,6 +71,16 @@ type compiler struct {
 	references []*condition
 	conditions slab[condition]
 	hash       saltHasher
+	// patterns is the size of the regular expressions so far.
+	patterns int
+	// overrideRules are the rules of mappings, which may name each many times.
+	overrideRules map[overrideRuleKey]*rule
+}
+
+// overrideRuleKey is an override rule with the salt of the spec it stands in front of.
+type overrideRuleKey struct {
+	rule *rawRule
+	salt string
 }
 
 // addSpecs makes a spec for each name first, so that rules can refer to specs that come later. Of two specs with one
@@ -206,14 +218,17 @@ func (c *compiler) compileCondition(raw *rawCondition) *condition {
 	k.unit = c.unit(raw.idType)
 	k.agent = agentFields[k.field.lower]
 	k.compileOperator(raw)
+	if raw.operator == matchesOperator {
+		c.compilePattern(k)
+	}
 	return k
 }
 
 // compileOperator resolves the operator; without one the condition is unsupported.
 func (c *condition) compileOperator(raw *rawCondition) {
-	c.list = listOperators[raw.operator]
+	c.scoped = listOperators[raw.operator]
 	op, ok := operators[raw.operator]
-	if !raw.hasOperator || (!ok && c.list == conditionUnsupported) {
+	if !raw.hasOperator || (!ok && c.scoped == conditionUnsupported) {
 		c.kind = conditionUnsupported
 		return
 	}
@@ -252,9 +267,26 @@ func (c *compiler) compileMapping(s *spec, raw *rawMapping) mapping {
 		if !ok {
 			continue
 		}
-		l := &rule{}
-		c.compileRule(l, rawRule, salt)
-		m.rules = append(m.rules, mappingRule{rule: l, start: r.start})
+		m.rules = append(m.rules, mappingRule{rule: c.overrideRule(rawRule, salt), start: r.start})
 	}
 	return m
+}
+
+// overrideRule compiles an override rule once for each salt, and its conditions once for all.
+func (c *compiler) overrideRule(raw *rawRule, salt string) *rule {
+	key := overrideRuleKey{rule: raw}
+	shared := c.overrideRules[key]
+	if shared == nil {
+		shared = &rule{}
+		c.compileRule(shared, raw, "")
+		c.overrideRules[key] = shared
+	}
+	if key.salt = salt; c.overrideRules[key] == nil {
+		salted := *shared
+		if salted.salts != nil {
+			salted.salts = c.hash.salts(salt, raw.saltOrID())
+		}
+		c.overrideRules[key] = &salted
+	}
+	return c.overrideRules[key]
 }

@@ -59,9 +59,11 @@ const (
 	conditionUserBucket
 	conditionTargetApp
 	conditionUnitID
-	// The two below are not values but what is done with one: the test for membership in an ID list.
+	// Those below are not values but what is done with one that needs more than the operands: an ID list, or a look at the
+	// work that it takes.
 	conditionInList
 	conditionNotInList
+	conditionMatches
 )
 
 // conditionKinds are the document's names of the kinds, matched exactly.
@@ -83,9 +85,9 @@ var conditionKinds = map[string]conditionKind{
 // condition is a compiled condition. Field and ID type are shared by all conditions that name them.
 type condition struct {
 	kind conditionKind
-	// list is conditionInList or conditionNotInList where the operator needs an ID list.
-	list  conditionKind
-	agent agentField
+	// scoped is conditionInList, conditionNotInList or conditionMatches where match isn't enough.
+	scoped conditionKind
+	agent  agentField
 	// hasField is false where the document names no field, which is not the same as an empty one.
 	hasField bool
 	match    operatorFunc

@@ -25,14 +25,34 @@ func (s *scope) evaluateCondition(c *condition) {
 	default:
 	}
 	v := s.operand(c)
-	switch c.list {
-	case conditionInList:
-		s.res.Pass = s.inList(c, v)
-	case conditionNotInList:
-		s.res.Pass = !s.inList(c, v)
-	default:
+	if c.scoped == conditionUnsupported {
 		s.res.Pass = c.match(&c.target, v)
+		return
 	}
+	s.res.Pass = s.compare(c, v)
+}
+
+// compare tells the outcome of operators that need more than the operands.
+func (s *scope) compare(c *condition, v *value) bool {
+	switch c.scoped {
+	case conditionInList:
+		return s.inList(c, v)
+	case conditionNotInList:
+		return !s.inList(c, v)
+	case conditionMatches:
+		return s.matches(c, v)
+	default:
+		return c.match(&c.target, v)
+	}
+}
+
+// matches compares with a regular expression, whose work counts.
+func (s *scope) matches(c *condition, v *value) bool {
+	if !v.hasText {
+		return false
+	}
+	matched, cost := c.target.pattern.MatchCost(v.text)
+	return s.step(cost/costPerStep) && matched
 }
 
 // operand is the left-hand value of a condition.
@@ -72,10 +92,7 @@ func (s *scope) evaluateNested(gate *spec) {
 	if seen := s.memo.find(gate); seen != nil {
 		s.res.Pass, s.res.RuleID = seen.pass, seen.ruleID
 		if s.rec != nil {
-			s.rec.exposures = append(s.rec.exposures, seen.exposures...)
-			if s.response != nil && !s.step(len(seen.exposures)) {
-				return
-			}
+			s.rec.exposures = append(s.rec.exposures, seen.exposures[:s.room(len(seen.exposures), seen.names)]...)
 		}
 	} else if !s.evaluateGate(gate) {
 		return
@@ -108,6 +125,7 @@ func (s *scope) evaluateGate(gate *spec) (ok bool) {
 		e.exposures = s.exposures()
 		if s.response != nil {
 			e.exposures = s.response.distinct(e.exposures)
+			e.names = namesLength(e.exposures)
 		}
 	}
 	if gate.name != "" {
@@ -115,6 +133,15 @@ func (s *scope) evaluateGate(gate *spec) (ok bool) {
 	}
 	s.first = parent
 	return true
+}
+
+// namesLength is the length of all names in a list of exposures.
+func namesLength(list []SecondaryExposure) int {
+	n := 0
+	for i := range list {
+		n += len(list[i].Gate) + len(list[i].RuleID)
+	}
+	return n
 }
 
 // inList tests membership in an ID list. A target that is no string names no list, and a value without a text is in

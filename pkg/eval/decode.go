@@ -25,6 +25,7 @@ type facts struct {
 	appIDs             string // JSON from client key to app ID, "" when absent
 	hashedAppIDs       string // the same from the keys' djb2 hashes
 	replay             string // JSON of the session replay settings, "" when absent
+	sdkConfigs         string // JSON of the SDKs' settings, "" when absent
 	defaultEnvironment string
 	problems           []Problem
 	overrides          map[string][]rawMapping

@@ -30,7 +30,9 @@ var documentObject = object[doc]{
 	{"id_lists", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.boolean() }) })},
 	{"sdk_flags", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.boolean() }) })},
 	{"diagnostics", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.number() }) })},
-	{"sdk_configs", false, nullable(func(r *reader, _ *doc) { r.each(func(string) { r.skip() }) })},
+	{"sdk_configs", false, nullable(func(r *reader, d *doc) {
+		d.sdkConfigs = r.captured(func() { r.each(func(string) { r.skip() }) })
+	})},
 	{"sdk_keys_to_app_ids", false, nullable(func(r *reader, d *doc) { d.appIDs = r.raw() })},
 	{"hashed_sdk_keys_to_app_ids", false, nullable(func(r *reader, d *doc) { d.hashedAppIDs = r.raw() })},
 	{"session_replay_info", false, nullable(func(r *reader, d *doc) {

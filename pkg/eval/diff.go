@@ -50,7 +50,7 @@ func Diff(old, next *Snapshot) Changes {
 	if old.Hash() == next.Hash() {
 		return c
 	}
-	d := differ{old: old, next: next}
+	d := differ{old: old, next: next, overrides: map[[2]*rawRule]bool{}}
 	compare := func(r Ref) {
 		if !c.affected[r] && !d.same(r) {
 			c.affected[r] = true
@@ -117,7 +117,11 @@ func (r Ref) banditKind() Kind {
 }
 
 // differ compares single entities of two snapshots by their texts.
-type differ struct{ old, next *Snapshot }
+type differ struct {
+	old, next *Snapshot
+	// overrides are the outcomes for pairs of override rules; mappings may name each many times.
+	overrides map[[2]*rawRule]bool
+}
 
 func (d *differ) same(r Ref) bool {
 	if r.Kind == KindParameterStore {
@@ -188,8 +192,18 @@ func (d *differ) sameMappings(name string, a, b *spec) bool {
 		return true
 	}
 	return slices.EqualFunc(a.mappings, b.mappings, func(m, n mapping) bool {
-		return slices.EqualFunc(m.rules, n.rules, func(l, k mappingRule) bool { return d.sameConditions(l.rule, k.rule) })
+		return slices.EqualFunc(m.rules, n.rules, func(l, k mappingRule) bool { return d.sameOverride(l.rule, k.rule) })
 	})
+}
+
+func (d *differ) sameOverride(a, b *rule) bool {
+	pair := [2]*rawRule{a.rawRule, b.rawRule}
+	same, ok := d.overrides[pair]
+	if !ok {
+		same = d.sameConditions(a, b)
+		d.overrides[pair] = same
+	}
+	return same
 }
 
 func sameBandit(a, b *spec) bool { return a.banditText() == b.banditText() }

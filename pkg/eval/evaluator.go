@@ -79,7 +79,9 @@ func NewEvaluator(s *Snapshot, o Options) *Evaluator {
 func (e *Evaluator) Snapshot() *Snapshot { return e.snapshot }
 
 // Recorder collects secondary exposures. Reused over calls it costs no allocation; the exposures of a Result stay valid
-// until the next call with the same Recorder. The zero value is ready.
+// until the next call with the same Recorder. Of one evaluation it keeps 65,536 at most: gates that name one another
+// twice double them with each level, which the reference follows until memory ends. What lies beyond is left out; the
+// answer is the same. The zero value is ready.
 type Recorder struct{ exposures []SecondaryExposure }
 
 const (
@@ -90,6 +92,16 @@ const (
 	// maxSteps bounds the rules and conditions of one evaluation. Nothing honest comes near it: gates are remembered
 	// within an evaluation, so only a document made to be slow gets here.
 	maxSteps = 1 << 24
+	// maxExposures is how many exposures one evaluation collects, those included that it drops later.
+	maxExposures = 1 << 16
+	// costPerStep is how much of a regular expression's work counts as one step: evaluations of documents made to be slow
+	// end after seconds.
+	costPerStep = 4
+	// bytesPerStep is how much of a client initialize response counts as one step of work. It bounds what documents can
+	// make of a value or an exposure that many entities share.
+	bytesPerStep = 16
+	// exposureSize is what an exposure takes in memory and in a response, without its names.
+	exposureSize = 256
 )
 
 // scope is the state of one evaluation. It lives on the stack, and holds the result by value so that it does too.
@@ -103,9 +115,11 @@ type scope struct {
 	first int
 	// nested counts open gates and delegates, and the gates that were asked for in vain: like the reference it isn't
 	// counted down for those.
-	nested      int
-	hops        int
-	steps       int
+	nested int
+	steps  int
+	hops   int32
+	// collected counts exposures up to maxExposures.
+	collected   int32
 	unsupported bool
 	overridden  bool
 	failed      bool
@@ -181,7 +195,7 @@ func (s *scope) exposures() []SecondaryExposure {
 
 // expose appends one exposure.
 func (s *scope) expose(gate string, pass bool, ruleID string) {
-	if s.rec == nil {
+	if s.rec == nil || s.room(1, len(gate)+len(ruleID)) == 0 {
 		return
 	}
 	gateValue := "false"
@@ -251,6 +265,20 @@ func (s *scope) step(n int) (ok bool) {
 	return !s.failed
 }
 
+// room counts n more exposures, whose names have some length, and returns how many of them may be kept. A call leaves out
+// what is too much of it, since its answer is the same without; a client initialize response fails.
+func (s *scope) room(n, names int) int {
+	if s.response != nil {
+		if !s.step((n*exposureSize + names) / bytesPerStep) {
+			return 0
+		}
+		return n
+	}
+	n = min(n, maxExposures-int(s.collected))
+	s.collected += int32(n)
+	return n
+}
+
 // finalize ends a spec that a rule or the default has decided.
 func (s *scope) finalize(sp *spec, l *rule) {
 	s.res.SamplingRate = -1
@@ -274,7 +302,16 @@ func (s *scope) reset() {
 	s.nested, s.unsupported, s.overridden, s.typed, s.undelegated = 0, false, false, false, false
 	s.inLayer, s.returned = false, nil
 	if s.rec != nil && len(s.rec.exposures) > s.first {
-		// The memo still refers to what is dropped here, so it must not be overwritten.
-		s.rec.exposures = slices.Clone(s.rec.exposures[:s.first])
+		s.dropExposures()
 	}
+}
+
+// dropExposures empties the current list. The memo still refers to what is dropped, so it must not be overwritten: the
+// lists before it are copied, or there is no room for more anyway.
+func (s *scope) dropExposures() {
+	kept := s.rec.exposures[:s.first]
+	if s.room(s.first, 0) == s.first {
+		kept = slices.Clone(kept)
+	}
+	s.rec.exposures = kept
 }

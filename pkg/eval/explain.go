@@ -11,6 +11,8 @@ const (
 	maxTraceDepth = 32
 	// maxTraceLength is how many rules and conditions are shown.
 	maxTraceLength = 10_000
+	// maxTraceValues is how many bytes of values are shown of the entities asked on the way.
+	maxTraceValues = 1 << 20
 )
 
 // Explain evaluates like [Evaluator.Evaluate] without a Recorder, and tells how the answer came about. The result is
@@ -20,7 +22,10 @@ func (e *Evaluator) Explain(r Ref, u *User, now time.Time) (Result, *Trace) {
 	if u == nil {
 		u = e.nobody
 	}
-	t := tracer{s: scope{e: e, user: u, now: now.UnixMilli()}, left: maxTraceLength}
+	t := tracer{
+		s: scope{e: e, user: u, now: now.UnixMilli()}, left: maxTraceLength, values: maxTraceValues,
+		described: map[*condition]ConditionTrace{},
+	}
 	s := &t.s
 	s.res.Ref, s.res.Version, s.res.SamplingRate = r, -1, -1
 	out, recognized := t.name(r)
@@ -39,8 +44,10 @@ type tracer struct {
 	s scope
 	// open are the specs being shown, outermost first.
 	open []*spec
-	// left is how many more rules and conditions may be shown.
-	left int
+	// left is how many more rules and conditions may be shown, values how many more bytes of values.
+	left, values int
+	// described are conditions in the document's words, which are read from its text once.
+	described map[*condition]ConditionTrace
 }
 
 // name follows scope.evaluateName.
@@ -81,6 +88,11 @@ func (t *tracer) conclude(out *Trace, recognized bool) {
 		out.Reason = string(ReasonUnsupported)
 	default:
 		out.Reason = string(ReasonRecognized)
+	}
+	if t.values -= len(s.res.Value); t.values < 0 {
+		out.Note = noteLongValues
+		out.answer(&Result{Pass: s.res.Pass, RuleID: s.res.RuleID, GroupName: s.res.GroupName})
+		return
 	}
 	out.answer(&s.res)
 }
@@ -131,6 +143,8 @@ const (
 	noteTooDeep  = "not shown: nests too deeply"
 	noteTooLong  = "not shown: the trace is too long"
 	noteRepeated = "evaluated before"
+	// noteLongValues doesn't keep the rest of a spec from being shown.
+	noteLongValues = "value not shown: the values of the trace are too long"
 )
 
 // cut says why a spec can't be shown, "" where it can.

@@ -14,7 +14,7 @@ func (t *tracer) condition(c *condition) *ConditionTrace {
 		s.evaluateCondition(c)
 		return &ConditionTrace{Pass: s.res.Pass}
 	}
-	out := describeCondition(c)
+	out := t.describe(c)
 	switch c.kind {
 	case conditionPublic:
 		s.res.Pass = true
@@ -44,14 +44,7 @@ func (t *tracer) compare(out *ConditionTrace, c *condition) {
 	} else {
 		v = s.operand(c)
 	}
-	switch c.list {
-	case conditionInList:
-		s.res.Pass = s.inList(c, v)
-	case conditionNotInList:
-		s.res.Pass = !s.inList(c, v)
-	default:
-		s.res.Pass = c.match(&c.target, v)
-	}
+	s.res.Pass = s.compare(c, v)
 	t.saw(out, c, v)
 }
 
@@ -109,13 +102,13 @@ func (t *tracer) experimentGroup(out *ConditionTrace, experiment *spec) *value {
 		out.Note = "the experiment is " + note
 		return s.experimentGroup(experiment)
 	}
-	inner := tracer{open: t.open, left: t.left, s: scope{
+	inner := tracer{open: t.open, left: t.left, values: t.values, described: t.described, s: scope{
 		e: s.e, user: s.user, now: s.now, hops: s.hops + 1, steps: s.steps,
 	}}
 	inner.s.res.Version, inner.s.res.SamplingRate = -1, -1
 	out.Evaluation, _ = inner.spec(experiment, KindExperiment)
 	inner.s.release()
-	s.steps, t.left = inner.s.steps, inner.left
+	s.steps, t.left, t.values = inner.s.steps, inner.left, inner.values
 	if inner.s.failed || inner.s.res.GroupName == "" {
 		return absent
 	}
@@ -242,6 +235,16 @@ func (v *value) display() (text string, ok bool) {
 	default:
 		return "", false
 	}
+}
+
+// describe says what a condition asks.
+func (t *tracer) describe(c *condition) *ConditionTrace {
+	described, ok := t.described[c]
+	if !ok {
+		described = *describeCondition(c)
+		t.described[c] = described
+	}
+	return &described
 }
 
 // describeCondition says what a condition asks, in the document's words. These aren't kept for evaluation, so they are

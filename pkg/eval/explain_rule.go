@@ -86,7 +86,7 @@ func (t *tracer) rule(seen *RuleTrace, l *rule) {
 	for i, c := range l.conditions {
 		if c.kind == conditionMissing {
 			s.unsupported = true
-			t.show(seen, describeCondition(c))
+			t.show(seen, t.describe(c))
 			return
 		}
 		compared := t.condition(c)
@@ -126,7 +126,7 @@ func (t *tracer) rest(seen *RuleTrace, conditions []*condition) {
 			seen.HiddenConditions += len(conditions) - i
 			return
 		}
-		out := describeCondition(c)
+		out := t.describe(c)
 		switch c.kind {
 		case conditionPublic:
 			out.Pass = true

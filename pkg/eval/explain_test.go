@@ -3,65 +3,47 @@ package eval_test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/statsig-operator/statsig-operator/internal/conformance"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
 
 // explainedUsers is how many users of each conformance document are explained; they are spread over its list.
 const explainedUsers = 10
 
-func TestExplainAnswersLikeEvaluateOnSyntheticDocuments(t *testing.T) {
-	documents, err := filepath.Glob(filepath.Join(conformanceData, "fuzz", "*.dcs.json.gz"))
-	if err != nil || len(documents) == 0 {
-		t.Fatalf("no conformance data: %v", err)
+func TestExplainAnswersLikeEvaluate(t *testing.T) {
+	folders := []string{conformanceData}
+	if dir := os.Getenv("CONFORMANCE_DIR"); dir != "" {
+		folders = append(folders, dir) // the documents of real projects are not part of this repository
 	}
-	for _, document := range documents {
-		base := strings.TrimSuffix(document, ".dcs.json.gz")
-		explainGroup(t, &conformanceGroup{
-			name: filepath.Base(base), document: document, users: base + ".users.jsonl.gz", options: base + ".opts.json",
-			expected: base + ".expected.jsonl.gz",
-		})
-	}
-}
-
-func TestExplainAnswersLikeEvaluateOnRealProjects(t *testing.T) {
-	dir := os.Getenv("CONFORMANCE_DIR")
-	if dir == "" {
-		t.Skip("CONFORMANCE_DIR is not set: the documents of real projects are not part of this repository")
-	}
-	expected, err := filepath.Glob(filepath.Join(dir, "project", "expected", "*.expected.jsonl.gz"))
-	if err != nil || len(expected) == 0 {
-		t.Fatalf("no conformance data: %v", err)
-	}
-	for _, file := range expected {
-		name := strings.TrimSuffix(filepath.Base(file), ".expected.jsonl.gz")
-		explainGroup(t, &conformanceGroup{
-			name: name, document: filepath.Join(dir, "..", "data", name+".json"), expected: file,
-			users: filepath.Join(dir, "project", "users.jsonl.gz"), idLists: filepath.Join(dir, "project", "id_lists.json.gz"),
-		})
+	for _, folder := range folders {
+		groups, err := conformance.Groups(folder)
+		if err != nil || len(groups) == 0 {
+			t.Fatalf("no conformance data in %s: %v", folder, err)
+		}
+		for _, g := range groups {
+			p, err := g.Project()
+			if err != nil {
+				t.Fatalf("%s: %v", g.Name, err)
+			}
+			explainProject(t, p)
+		}
 	}
 }
 
-// explainGroup explains every entity of a document for a sample of its users.
-func explainGroup(t *testing.T, g *conformanceGroup) {
+// explainProject explains every entity of a document for a sample of its users.
+func explainProject(t *testing.T, p *conformance.Project) {
 	t.Helper()
-	r := &groupRun{t: t, group: *g}
-	var header conformanceHeader
-	mustUnmarshal(t, readLines(t, g.expected)[0], &header)
-	r.evaluator = g.evaluator(t)
-	r.readUsers(header)
-	step := max(1, len(r.users)/explainedUsers) * userStride
-	for _, ref := range r.evaluator.Snapshot().Refs() {
-		for u := 0; u < len(r.users); u += step {
-			explained(t, r.evaluator, ref, r.users[u], r.instants[u])
+	step := max(1, len(p.Users)/explainedUsers) * userStride
+	for _, ref := range p.Evaluator.Snapshot().Refs() {
+		for u := 0; u < len(p.Users); u += step {
+			explained(t, p.Evaluator, ref, p.Users[u], p.Instants[u])
 		}
 	}
 }

@@ -7,10 +7,15 @@ type layerValue struct {
 	// json holds the members merged so far, without the braces around them; rules says where each comes from.
 	json  []byte
 	rules []parameterRule
+	// index finds a parameter where there are many.
+	index map[string]bool
 }
 
 // has reports whether a parameter was set.
 func (v *layerValue) has(parameter string) bool {
+	if v.index != nil {
+		return v.index[parameter]
+	}
 	for i := range v.rules {
 		if v.rules[i].parameter == parameter {
 			return true
@@ -34,8 +39,24 @@ func (v *layerValue) add(object, ruleID string) {
 		v.json = append(append(v.json, name.Raw...), ':')
 		v.json = append(v.json, member.Raw...)
 		v.rules = append(v.rules, parameterRule{name.Str, ruleID})
+		v.remember(name.Str)
 		return true
 	})
+}
+
+// remember keeps the index, which starts once there are many parameters.
+func (v *layerValue) remember(parameter string) {
+	if v.index != nil {
+		v.index[parameter] = true
+		return
+	}
+	if len(v.rules) <= maxLinear {
+		return
+	}
+	v.index = map[string]bool{}
+	for i := range v.rules {
+		v.index[v.rules[i].parameter] = true
+	}
 }
 
 // collides reports whether a member of a JSON object was set before.

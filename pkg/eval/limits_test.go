@@ -128,9 +128,71 @@ func TestVeryManyRules(t *testing.T) {
 		`"defaultValue":false,"rules":[` + strings.Repeat(rule, manyRules)[:len(rule)*manyRules-1] + `]}},"dynamic_configs":{},` +
 		`"layer_configs":{},"experiment_to_layer":{},"condition_map":{"no":{"type":"user_field","idType":"","operator":"any",` +
 		`"field":"f","targetValue":["x"]}}}`
-	s := compile(t, []byte(text))
-	res := eval.NewEvaluator(s, eval.Options{}).Evaluate(eval.Ref{Kind: eval.KindGate, Name: "g"}, nil, evaluatedAt, nil)
+	e, g := eval.NewEvaluator(compile(t, []byte(text)), eval.Options{}), eval.Ref{Kind: eval.KindGate, Name: "g"}
+	res := e.Evaluate(g, nil, evaluatedAt, nil)
 	if res.Pass || res.RuleID != "default" || res.Details.Reason != eval.ReasonRecognized {
 		t.Errorf("gate = %t by %q, %v", res.Pass, res.RuleID, res.Details)
+	}
+	explained, trace := e.Explain(g, nil, evaluatedAt)
+	if shown := len(trace.Rules); !sameAnswer(&explained, &res) || shown > 10_000 || shown+trace.HiddenRules != manyRules {
+		t.Errorf("explained %+v, with %d rules shown and %d hidden", explained, shown, trace.HiddenRules)
+	}
+	if response := e.AppendClientInitialize(nil, nil, evaluatedAt, eval.ClientInitializeOptions{}); blankOrJSON(t, response) {
+		t.Error("the client initialize response is blank")
+	}
+}
+
+func TestCircles(t *testing.T) {
+	circle := func(first, second *evaltest.SpecBuilder) *evaltest.Document {
+		return evaltest.NewDocument(first, second)
+	}
+	pass := func(name string) *evaltest.RuleBuilder { return evaltest.NewRule("r").When(evaltest.PassGate(name)) }
+	group := func(name string) *evaltest.RuleBuilder {
+		return evaltest.NewRule("r").Group("G").When(evaltest.ExperimentGroup(name, "any", "G"))
+	}
+	g, x := eval.Ref{Kind: eval.KindGate, Name: "a"}, experimentRef("a")
+	tests := map[string]struct {
+		document *evaltest.Document
+		ref      eval.Ref
+		want     eval.Reason
+	}{
+		"of gates": {
+			document: circle(evaltest.NewGate("a").Rule(pass("b")), evaltest.NewGate("b").Rule(pass("a"))), ref: g,
+			want: eval.ReasonError,
+		},
+		"of experiments that hand users to one another": {
+			document: circle(evaltest.NewExperiment("a").Rule(evaltest.NewRule("r").Delegate("b")),
+				evaltest.NewExperiment("b").Rule(evaltest.NewRule("r").Delegate("a"))),
+			ref: x, want: eval.ReasonError,
+		},
+		"of experiments that ask for one another's groups": {
+			document: circle(evaltest.NewExperiment("a").Rule(group("b")), evaltest.NewExperiment("b").Rule(group("a"))), ref: x,
+			want: eval.ReasonRecognized,
+		},
+		"of mappings": {
+			document: circle(evaltest.NewGate("a"), evaltest.NewGate("b")).OverrideRule(evaltest.NewRule("o")).
+				Mapping("a", "b", "o").Mapping("b", "a", "o"),
+			ref: g, want: eval.ReasonRecognized,
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := evaltest.Compile(t, tc.document)
+			e := eval.NewEvaluator(s, eval.Options{})
+			res := e.Evaluate(tc.ref, nil, evaluatedAt, &eval.Recorder{})
+			if res.Details.Reason != tc.want {
+				t.Errorf("reason %s, want %s", res.Details.Reason, tc.want)
+			}
+			if explained, _ := e.Explain(tc.ref, nil, evaluatedAt); !sameAnswer(&explained, &res) {
+				t.Errorf("explained %+v, evaluated %+v", explained, res)
+			}
+			response := e.AppendClientInitialize(nil, nil, evaluatedAt, eval.ClientInitializeOptions{})
+			if blank := blankOrJSON(t, response); blank != (tc.want == eval.ReasonError) {
+				t.Errorf("blank response: %t", blank)
+			}
+			if got := s.Closure(tc.ref).Refs; len(got) < 2 {
+				t.Errorf("closure %v, want the whole circle", got)
+			}
+		})
 	}
 }

@@ -13,7 +13,9 @@ type memoEntry struct {
 	ruleID string
 	// exposures are the gate's own, without that of the gate itself.
 	exposures []SecondaryExposure
-	pass      bool
+	// names is the length of their names, in a client initialize response.
+	names int
+	pass  bool
 }
 
 func newMemo() any { return &memo{index: map[*spec]int{}} }

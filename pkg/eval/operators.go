@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"math"
 	"strings"
 
@@ -41,7 +42,7 @@ var operators = map[string]operator{
 	"str_ends_with_any":   {match: matchStrings(strings.HasSuffix), prepare: prepareKeys},
 	"str_contains_any":    {match: matchStrings(strings.Contains), prepare: prepareKeys},
 	"str_contains_none":   {match: not(matchStrings(strings.Contains)), prepare: prepareKeys},
-	"str_matches":         {match: matchPattern, prepare: compilePattern},
+	matchesOperator:       {match: matchPattern},
 
 	"eq":  {match: matchEqual, prepare: prepareItems},
 	"neq": {match: not(matchEqual), prepare: prepareItems},
@@ -127,13 +128,26 @@ func matchStrings(test func(s, part string) bool) operatorFunc {
 	}
 }
 
-// compilePattern leaves the pattern nil where the target is none; it then never matches.
-func compilePattern(t *target, _ gjson.Result) {
-	if t.kind != kindString {
+// matchesOperator compares with a regular expression.
+const matchesOperator = "str_matches"
+
+// maxPatterns is how large the regular expressions of one document may be in all: a short one can unfold into megabytes,
+// and take long to compile. It is room for 10,000 of usual size.
+const maxPatterns = 1 << 21
+
+// compilePattern leaves the pattern nil where the target is none, or where patterns before it took all the room; it then
+// never matches.
+func (c *compiler) compilePattern(k *condition) {
+	if k.target.kind != kindString || c.patterns >= maxPatterns {
 		return
 	}
-	if p, err := pattern.Compile(t.text); err == nil {
-		t.pattern = p
+	p, err := pattern.Compile(k.target.text)
+	switch {
+	case err == nil:
+		c.patterns += p.Size()
+		k.target.pattern, k.scoped = p, conditionMatches
+	case errors.Is(err, pattern.ErrTooLarge):
+		c.patterns += pattern.MaxSize
 	}
 }
 

@@ -36,8 +36,10 @@ func (e *Evaluator) Parameter(store, parameter string, u *User, now time.Time, r
 		}
 		return p
 	}
-	p.FromParameter = raw.parameter
-	p.Value, _ = p.From.Parameter(raw.parameter)
+	json, ok := p.From.Parameter(raw.parameter)
+	if ok {
+		p.Value, p.FromParameter = json, raw.parameter
+	}
 	return p
 }
 

@@ -41,10 +41,10 @@ func TestParameterStores(t *testing.T) {
 			parameter: "layer", want: `1.5`, wantFrom: eval.Ref{Kind: eval.KindLayer, Name: "l"}, wantParameter: "x",
 		},
 		"a parameter its layer doesn't have": {
-			parameter: "no_such_parameter", wantFrom: eval.Ref{Kind: eval.KindLayer, Name: "l"}, wantParameter: "y",
+			parameter: "no_such_parameter", wantFrom: eval.Ref{Kind: eval.KindLayer, Name: "l"},
 		},
 		"a parameter of a config that doesn't exist": {
-			parameter: "no_such_config", wantFrom: eval.Ref{Kind: eval.KindDynamicConfig, Name: "gone"}, wantParameter: "x",
+			parameter: "no_such_config", wantFrom: eval.Ref{Kind: eval.KindDynamicConfig, Name: "gone"},
 		},
 		"a parameter the store doesn't have": {parameter: "gone"},
 	}

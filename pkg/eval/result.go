@@ -10,10 +10,10 @@ import (
 
 // SecondaryExposure is a gate that was evaluated on the way to another answer.
 type SecondaryExposure struct {
-	Gate string
+	Gate string `json:"gate"`
 	// GateValue is "true" or "false".
-	GateValue string
-	RuleID    string
+	GateValue string `json:"gateValue"`
+	RuleID    string `json:"ruleID"`
 }
 
 // Result is the outcome of one evaluation. Evaluation returns no Go error: Details.Reason says what happened. Its
@@ -82,13 +82,14 @@ func jsonMember(object, name string) (json string, ok bool) {
 	return json, ok
 }
 
-// Parameter is the answer for one parameter of a parameter store.
+// Parameter is the answer for one parameter of a parameter store. To expose it is to expose From.
 type Parameter struct {
 	// Value is JSON; "" when there is none.
 	Value string
 	// From is the evaluation the value was read from; its Kind is zero for a static parameter.
 	From Result
-	// FromParameter is the parameter of a config, experiment or layer that was read.
+	// FromParameter is the parameter of a config, experiment or layer that was read, "" where it has none of that name: a
+	// layer is then not exposed.
 	FromParameter string
 	Details       Details
 }
@@ -106,6 +107,8 @@ const (
 	ReasonUnsupported Reason = "Unsupported"
 	// ReasonError means that rules nest too deeply, or in a circle.
 	ReasonError Reason = "Error"
+	// ReasonPersisted means that a sticky value took the place of the evaluation. There is no source then.
+	ReasonPersisted Reason = "Persisted"
 )
 
 // SourceLocalOverride is the source of answers that a local override gave.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tidwall/gjson"
 )
 
 // Snapshot is one compiled document. It is immutable and safe for any number of goroutines. It holds the document's
@@ -32,6 +34,10 @@ func (s *Snapshot) Checksum() string { return s.facts.checksum }
 
 // Hash is a hexadecimal hash of the document's text: equal documents have equal hashes.
 func (s *Snapshot) Hash() string { return s.facts.hash }
+
+// SDKConfigs is the JSON object of settings that the document has for SDKs, "" when it has none. Evaluation reads none of
+// them.
+func (s *Snapshot) SDKConfigs() string { return s.facts.sdkConfigs }
 
 // Origin says where and when the document was obtained.
 func (s *Snapshot) Origin() Origin { return s.origin }
@@ -86,6 +92,33 @@ func (s *Snapshot) Names(k Kind) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Autotunes lists the autotunes, sorted: dynamic configs that [Snapshot.Names] leaves out. Contextual bandits are not
+// among them.
+func (s *Snapshot) Autotunes() []string {
+	names := []string{}
+	for name, found := range s.configs {
+		if !found.missing && found.entity == "autotune" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// FieldsNeeded lists the user fields that the service says the answer for r depends on, in its order and words; empty
+// where it says nothing, as for parameter stores. [Snapshot.Closure] finds out by itself what is read.
+func (s *Snapshot) FieldsNeeded(r Ref) []string {
+	fields := []string{}
+	if found := s.specs(r.Kind)[r.Name]; found.exists() {
+		used, _ := jsonMember(found.text, "fieldsUsed")
+		gjson.Parse(used).ForEach(func(_, field gjson.Result) bool {
+			fields = append(fields, field.Str)
+			return true
+		})
+	}
+	return fields
 }
 
 // Refs lists every entity of the document that can be asked for, segments, holdouts, autotunes and bandits included, sorted

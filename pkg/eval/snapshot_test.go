@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
+	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
 	"github.com/statsig-operator/statsig-operator/pkg/statsigtest"
 )
 
@@ -48,4 +49,46 @@ func demoSnapshot(t *testing.T) *eval.Snapshot {
 		t.Fatal(err)
 	}
 	return snapshot
+}
+
+func TestFieldsNeededAreThoseOfTheService(t *testing.T) {
+	d := evaltest.NewDocument(
+		evaltest.NewGate("g").With("fieldsUsed", []string{"email", "custom_field", "userID"}),
+		evaltest.NewGate("silent").Rule(evaltest.NewRule("r").When(evaltest.UserField("email", "any", "a"))),
+		evaltest.NewDynamicConfig("c").With("fieldsUsed", []string{}),
+		evaltest.NewExperiment("e").With("fieldsUsed", []string{"country"}),
+		evaltest.NewLayer("l").With("fieldsUsed", []string{"locale"}),
+	).Store("s", map[string]any{"p": evaltest.Static(1)})
+	s := evaltest.Compile(t, d)
+	for ref, want := range map[eval.Ref][]string{
+		{Kind: eval.KindGate, Name: "g"}:           {"email", "custom_field", "userID"},
+		{Kind: eval.KindGate, Name: "silent"}:      {},
+		{Kind: eval.KindGate, Name: "unknown"}:     {},
+		{Kind: eval.KindDynamicConfig, Name: "c"}:  {},
+		{Kind: eval.KindDynamicConfig, Name: "e"}:  {"country"},
+		{Kind: eval.KindExperiment, Name: "e"}:     {"country"},
+		{Kind: eval.KindLayer, Name: "l"}:          {"locale"},
+		{Kind: eval.KindParameterStore, Name: "s"}: {},
+	} {
+		if diff := cmp.Diff(want, s.FieldsNeeded(ref)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", ref, diff)
+		}
+	}
+}
+
+func TestAutotunesHaveAListOfTheirOwn(t *testing.T) {
+	d := banditDocument(func(values) {}).Add(
+		evaltest.NewDynamicConfig("b_tune").With("entity", "autotune"),
+		evaltest.NewDynamicConfig("a_tune").With("entity", "autotune"), evaltest.NewExperiment("exp"))
+	s := evaltest.Compile(t, d)
+	if diff := cmp.Diff([]string{"a_tune", "b_tune"}, s.Autotunes()); diff != "" {
+		t.Errorf("autotunes (-want +got):\n%s", diff)
+	}
+	for _, kind := range []eval.Kind{eval.KindDynamicConfig, eval.KindExperiment} {
+		for _, name := range s.Names(kind) {
+			if name == "a_tune" || name == "b_tune" {
+				t.Errorf("autotune %s is among the %vs", name, kind)
+			}
+		}
+	}
 }

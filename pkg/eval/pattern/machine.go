@@ -43,13 +43,14 @@ type machine struct {
 // machines are at rest between matches; they hold no text.
 var machines = sync.Pool{New: func() any { return new(machine) }}
 
-// match reports whether the text contains a match; false when a bound is hit.
-func (p *program) match(text string) bool {
+// match reports whether the text contains a match, and after how many steps; false when a bound is hit.
+func (p *program) match(text string) (found bool, steps int) {
 	m := machines.Get().(*machine)
-	found := m.search(p, text)
+	found = m.search(p, text)
+	steps = m.steps
 	m.rest()
 	machines.Put(m)
-	return found
+	return found, steps
 }
 
 func (m *machine) search(p *program, text string) bool {

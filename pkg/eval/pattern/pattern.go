@@ -27,6 +27,8 @@ type Pattern struct {
 	// linear decides in linear time; nil when the expression needs program.
 	linear  *regexp.Regexp
 	program *program
+	// linearSize is about the size of linear.
+	linearSize int
 }
 
 // Compile parses an expression. Its errors wrap [ErrInvalid] or [ErrTooLarge]; for Statsig such an expression matches
@@ -47,7 +49,7 @@ func Compile(expr string) (*Pattern, error) {
 	}
 	if !t.root.hard {
 		if re := compileLinear(t.root); re != nil {
-			return &Pattern{linear: re}, nil
+			return &Pattern{linear: re, linearSize: t.root.unfolded()}, nil
 		}
 	}
 	prog, err := assemble(t)
@@ -77,5 +79,6 @@ func (p *Pattern) Match(s string) bool {
 	if p.linear != nil {
 		return p.linear.MatchString(s)
 	}
-	return p.program.match(s)
+	matched, _ := p.program.match(s)
+	return matched
 }
