@@ -40,26 +40,31 @@ func (a *asker) appendStoreValues(dst []byte, e *entity, user *eval.User) []byte
 	return append(dst, '}')
 }
 
-// canonical is a JSON value on one line, with sorted keys and with its numbers as they are spelled; null for "". Values
-// are parts of the document, so that there are few of them, and each is brought into this form once.
+// canonical is a JSON value on one line, with sorted keys, and with its numbers as the official SDK for Node has them:
+// doubles, in the spelling of JavaScript. It is null for "". Values are parts of the document, so that there are few of
+// them, and each is brought into this form once.
 func (a *asker) canonical(value string) string {
 	if value == "" {
 		return "null"
 	}
 	done, ok := a.values[value]
 	if !ok {
-		done = canonicalJSON(value)
+		done = canonicalJSON(value, false)
 		a.values[value] = done
 	}
 	return done
 }
 
-func canonicalJSON(value string) string {
+// canonicalJSON is a JSON value on one line, with sorted keys. Its numbers keep the digits they are spelled with, or
+// become doubles.
+func canonicalJSON(value string, keepDigits bool) string {
 	var decoded any
 	d := json.NewDecoder(strings.NewReader(value))
-	d.UseNumber()
+	if keepDigits {
+		d.UseNumber()
+	}
 	if err := d.Decode(&decoded); err != nil {
-		return value // the evaluator hands out nothing but JSON
+		return value // the evaluator hands out nothing but JSON, and no numbers beyond those of a double
 	}
 	return string(encodeJSON(decoded))
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 
@@ -24,9 +21,9 @@ var responseFormats = map[string]eval.ResponseFormat{
 }
 
 type clientInitializeFlags struct {
-	projectFlags
-	users, hash, format string
-	options             eval.ClientInitializeOptions
+	streamFlags
+	hash, format string
+	options      eval.ClientInitializeOptions
 }
 
 func newClientInitializeCommand(now func() time.Time) *cobra.Command {
@@ -36,29 +33,26 @@ func newClientInitializeCommand(now func() time.Time) *cobra.Command {
 		Short: "Print the responses that client SDKs are initialized with, for a file of users",
 		Long: "Print the responses that client SDKs are initialized with, for a file of users.\n\n" +
 			"Reads config specs as the SDKs download them, and users in JSON, one a line. Prints one response a line, in the\n" +
-			"order of the users. Lines that are no user are reported, and the exit code is 1.",
+			"order of the users. Files whose names end in .gz are decompressed. Lines that are no user are reported, and the exit\n" +
+			"code is 1.",
 		Example: "  kubectl statsig client-initialize --specs specs.json --users users.jsonl --hash none",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd, now()) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	f.add(flags)
-	flags.StringVar(&f.users, "users", "", "`FILE` with a user in JSON on each line; - reads the standard input")
+	f.add(cmd)
 	flags.StringVar(&f.hash, "hash", "djb2", "`ALGORITHM` that hides names: djb2, sha256 or none")
 	flags.StringVar(&f.format, "format", "v1", "`FORMAT` of the response: v1, v2 or init-v2")
 	flags.StringVar(&f.options.ClientKey, "client-key", "", "client SDK `KEY` whose app the response is for")
 	flags.StringVar(&f.options.TargetAppID, "target-app", "", "`ID` of the app the response is for; it wins over --client-key")
 	flags.StringVar(&f.options.PreviousResponseHash, "previous-response-hash", "",
-		"full_checksum of the response the client has; an equal one is answered without content")
+		"full_checksum `HASH` of the response the client has; an equal one is answered without content")
 	flags.BoolVar(&f.options.RemoveIDType, "remove-id-type", false, "leave out id_type")
 	flags.BoolVar(&f.options.RemoveDefaultValueGates, "remove-default-value-gates", false,
 		"leave out gates that are false by default and expose nothing")
 	flags.BoolVar(&f.options.RemoveExperimentsInLayers, "remove-experiments-in-layers", false,
 		"leave out experiments that a layer holds")
-	for _, required := range []string{"specs", "users"} {
-		_ = cmd.MarkFlagRequired(required) // fails only for a flag that is not declared
-	}
 	return cmd
 }
 
@@ -71,15 +65,6 @@ func (f *clientInitializeFlags) resolve() error {
 	if f.options.Format, ok = responseFormats[f.format]; !ok {
 		return fmt.Errorf("--format %q: want v1, v2 or init-v2", f.format)
 	}
-	stdin := 0
-	for _, name := range []string{f.specs, f.users, f.idLists} {
-		if name == stdinName {
-			stdin++
-		}
-	}
-	if stdin > 1 {
-		return errors.New("only one of --specs, --users and --id-lists can read the standard input")
-	}
 	f.options.SDK = eval.SDKInfo{Type: "kubectl-statsig", Version: version}
 	return nil
 }
@@ -88,28 +73,9 @@ func (f *clientInitializeFlags) run(cmd *cobra.Command, now time.Time) error {
 	if err := f.resolve(); err != nil {
 		return err
 	}
-	failures := reporter{out: cmd.ErrOrStderr()}
-	p, err := f.load(cmd.InOrStdin(), now)
-	if err != nil {
-		return err
-	}
-	for _, problem := range p.evaluator.Snapshot().Problems() {
-		failures.warning("config specs: left out %v %q: %s", problem.Kind, problem.Name, problem.Message)
-	}
-	users, err := openFile(f.users, cmd.InOrStdin())
-	if err != nil {
-		return fmt.Errorf("reading users: %w", err)
-	}
-	defer users.Close()
-	s := userStream{
-		users: users, out: bufio.NewWriterSize(cmd.OutOrStdout(), fileBuffer),
-		newPrinter: func() printer { return responsePrinter{project: p, options: f.options} },
-		report:     func(line int, err error) { failures.error("%s:%d: %v", displayName(f.users), line, err) },
-	}
-	if err := s.run(runtime.GOMAXPROCS(0)); err != nil {
-		return err
-	}
-	return failures.result()
+	return f.stream(cmd, now, func(p *project, _ *reporter) (string, func() printer, error) {
+		return "", func() printer { return responsePrinter{project: p, options: f.options} }, nil
+	})
 }
 
 // responsePrinter prints client initialize responses.

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/statsig-operator/statsig-operator/internal/conformance"
 )
 
 // conformanceData holds answers of Statsig's official Server Core SDK. The evaluator's own tests compare all of them;
@@ -81,12 +83,19 @@ func TestAnswersOfTheOfficialSDKOnSyntheticDocuments(t *testing.T) {
 	}
 }
 
-func TestAnswersOfTheOfficialSDKOnARealProject(t *testing.T) {
+func TestAnswersOfTheOfficialSDKOnRealProjects(t *testing.T) {
 	dir := os.Getenv("CONFORMANCE_DIR")
 	if dir == "" {
 		t.Skip("CONFORMANCE_DIR is not set: the documents of real projects are not part of this repository")
 	}
-	const name = "eval_proj_dcs"
+	// The second has numbers that a double can't hold.
+	for _, name := range []string{"eval_proj_dcs", "big_number_dcs"} {
+		t.Run(name, func(t *testing.T) { compareProject(t, dir, name) })
+	}
+}
+
+func compareProject(t *testing.T, dir, name string) {
+	t.Helper()
 	project := filepath.Join(dir, "project")
 	want := readRecorded(t, filepath.Join(project, "expected", name+".expected.jsonl.gz"))
 	got := execute(t, "", "evaluate", "--specs", filepath.Join(dir, "..", "data", name+".json"),
@@ -96,6 +105,55 @@ func TestAnswersOfTheOfficialSDKOnARealProject(t *testing.T) {
 		t.Fatalf("code %d, stderr %q", got.Code, got.Err)
 	}
 	want.compare(t, got.Out, true)
+}
+
+func TestExposuresOfTheOfficialSDK(t *testing.T) {
+	dir := os.Getenv("CONFORMANCE_DIR")
+	if dir == "" {
+		t.Skip("CONFORMANCE_DIR is not set: the documents of real projects are not part of this repository")
+	}
+	known, err := conformance.ReadKnown("../../testdata/conformance/KNOWN_DIFFERENCES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := conformance.Groups(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, g := range groups {
+		in, ok := g.ExposureInputs()
+		if !ok {
+			continue
+		}
+		compared++
+		t.Run(g.Name, func(t *testing.T) {
+			got := execute(t, "", "exposures", "--specs", in.Document, "--users", in.Users, "--id-lists", in.IDLists,
+				"--environment", in.Environment)
+			if got.Code != 0 || got.Err != "" {
+				t.Fatalf("code %d, stderr %q", got.Code, got.Err)
+			}
+			var logged [][]map[string]any
+			for line := range strings.Lines(got.Out) {
+				var user struct{ Events []map[string]any }
+				if err := json.Unmarshal([]byte(line), &user); err != nil {
+					t.Fatal(err)
+				}
+				logged = append(logged, user.Events)
+			}
+			outcome, err := g.CompareExposures(logged, conformance.Options{Known: known})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range outcome.Shown {
+				t.Error(m)
+			}
+			t.Logf("%d exposures, %d cells", outcome.Cases, outcome.Cells)
+		})
+	}
+	if compared == 0 {
+		t.Error("nothing was compared")
+	}
 }
 
 // readRecorded reads an expected file.
@@ -223,9 +281,12 @@ func readAll(t *testing.T, file string) []byte {
 	return text
 }
 
+// mustUnmarshal decodes JSON with its numbers as they are spelled: what the command prints is the spelling of the SDK.
 func mustUnmarshal(t *testing.T, text []byte, v any) {
 	t.Helper()
-	if err := json.Unmarshal(text, v); err != nil {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
 		t.Fatalf("%v in %.200s", err, text)
 	}
 }

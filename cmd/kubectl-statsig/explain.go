@@ -44,18 +44,27 @@ func newExplainCommand(now func() time.Time) *cobra.Command {
 			"  # The same for an experiment, in staging, for programs to read\n" +
 			"  kubectl statsig explain --specs specs.json --user '{\"userID\":\"u1\"}' --environment staging -o json \\\n" +
 			"    experiment button_color",
-		Args: cobra.ExactArgs(2),
+		Args: kindAndName,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, now(), args[0], args[1]) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	f.add(flags)
+	f.addSpecs(flags)
 	flags.StringVar(&f.user, "user", "", "the user in `JSON`")
+	f.addCircumstances(flags)
 	flags.StringVarP(&f.output, "output", "o", "tree", "`FORMAT` of the trace: tree or json")
 	for _, required := range []string{"specs", "user"} {
 		_ = cmd.MarkFlagRequired(required) // fails only for a flag that is not declared
 	}
 	return cmd
+}
+
+// kindAndName checks the arguments of explain.
+func kindAndName(_ *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return errors.New("want a kind and a name, such as: gate new_checkout")
+	}
+	return nil
 }
 
 func (f *explainFlags) run(cmd *cobra.Command, now time.Time, kind, name string) error {

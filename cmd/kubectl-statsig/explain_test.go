@@ -151,7 +151,7 @@ func TestExplainSaysInOneLineWhatCannotBeUsed(t *testing.T) {
 		"an unknown gate":       {[]string{"--user", otherUser, "gate", "page"}, `gate "page": the config specs have nothing of that name`},
 		"an unknown experiment": {[]string{"--user", otherUser, "experiment", "no"}, `experiment "no": the config specs have nothing of that name`},
 		"an unknown kind":       {[]string{"--user", otherUser, "store", "ui"}, `"store": want gate, config, experiment or layer`},
-		"no name":               {[]string{"--user", otherUser, "gate"}, "accepts 2 arg(s), received 1"},
+		"no name":               {[]string{"--user", otherUser, "gate"}, "want a kind and a name, such as: gate new_checkout"},
 		"no user":               {[]string{"gate", "old"}, `required flag(s) "user" not set`},
 		"a user that is none":   {[]string{"--user", "u1", "gate", "old"}, "reading --user: invalid user"},
 		"an unknown format":     {[]string{"--user", otherUser, "-o", "yaml", "gate", "old"}, `--output "yaml": want tree or json`},

@@ -27,7 +27,7 @@ func answerText(trace *eval.Trace) string {
 	value := strconv.FormatBool(trace.Pass)
 	if trace.Kind != eval.KindGate.String() {
 		if value = "no value"; len(trace.Value) > 0 {
-			value = canonicalJSON(string(trace.Value))
+			value = canonicalJSON(string(trace.Value), true)
 		}
 	}
 	return fmt.Sprintf("%s %s = %s  (%s)", kindNames[trace.Kind], cell(trace.Name), value, originText(trace))

@@ -29,7 +29,7 @@ func TestWhatCannotBeUsedIsSaidInOneLine(t *testing.T) {
 	}{
 		"no specs":        {[]string{"--users", users}, `required flag(s) "specs" not set`},
 		"no users":        {[]string{"--specs", specs}, `required flag(s) "users" not set`},
-		"an argument":     {[]string{"--specs", specs, "--users", users, "gate"}, `unknown command "gate" for "kubectl statsig evaluate"`},
+		"an argument":     {[]string{"--specs", specs, "--users", users, "gate"}, `unexpected argument "gate": kubectl statsig evaluate takes flags only`},
 		"an unknown flag": {[]string{"--hash", "none"}, "unknown flag: --hash"},
 		"specs that are not there": {
 			[]string{"--specs", "/nowhere/specs.json", "--users", users},
@@ -59,6 +59,9 @@ func TestWhatCannotBeUsedIsSaidInOneLine(t *testing.T) {
 		},
 		"globals that are no object": {
 			[]string{"--specs", specs, "--users", users, "--globals", "null"}, "reading --globals: want a JSON object",
+		},
+		"globals that are an array": {
+			[]string{"--specs", specs, "--users", users, "--globals", "[1]"}, "reading --globals: want a JSON object",
 		},
 		"globals that are no JSON": {
 			[]string{"--specs", specs, "--users", users, "--globals", "{region}"}, "reading --globals: invalid character",

@@ -48,7 +48,8 @@ func newRootCommand(now func() time.Time) *cobra.Command {
 		SilenceUsage:      true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newEvaluateCommand(now), newClientInitializeCommand(now), newExplainCommand(now), newVersionCommand())
+	root.AddCommand(newEvaluateCommand(now), newClientInitializeCommand(now), newExposuresCommand(now),
+		newExplainCommand(now), newVersionCommand())
 	return root
 }
 
@@ -57,10 +58,18 @@ func newVersionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version of this plugin",
 		Example: "  kubectl statsig version",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), version)
 			return err
 		},
 	}
+}
+
+// noArguments refuses arguments. What cobra says of them is that they are no commands.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: %s takes flags only", args[0], cmd.CommandPath())
+	}
+	return nil
 }

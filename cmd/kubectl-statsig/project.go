@@ -19,10 +19,19 @@ import (
 type projectFlags struct {
 	specs, idLists, environment, globals, now string
 	thirdPartyUserAgentParser                 bool
+
+	// source is where reasons say that the config specs are from; empty, they don't say it.
+	source string
 }
 
-func (f *projectFlags) add(flags *pflag.FlagSet) {
+// networkSource is the source of specs that an SDK has downloaded.
+const networkSource = "Network"
+
+func (f *projectFlags) addSpecs(flags *pflag.FlagSet) {
 	flags.StringVar(&f.specs, "specs", "", "`FILE` with the config specs; - reads the standard input")
+}
+
+func (f *projectFlags) addCircumstances(flags *pflag.FlagSet) {
 	flags.StringVar(&f.idLists, "id-lists", "",
 		"`FILE` with the ID lists: {\"LIST\": [\"UNIT-ID\", …]} or {\"LIST\": {\"body\": \"+HASH\\n…\"}}")
 	flags.StringVar(&f.environment, "environment", "", "environment `TIER` of users that name none (default that of the config specs)")
@@ -59,7 +68,7 @@ func (f *projectFlags) load(stdin io.Reader, now time.Time) (*project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading config specs from %s: %w", displayName(f.specs), err)
 	}
-	snapshot, err := eval.Compile(document, eval.Origin{})
+	snapshot, err := eval.Compile(document, eval.Origin{Source: f.source})
 	if err != nil {
 		return nil, fmt.Errorf("reading config specs from %s: %w", displayName(f.specs), err)
 	}
@@ -77,11 +86,12 @@ func (f *projectFlags) options(stdin io.Reader) (eval.Options, error) {
 		options.UserAgent = parser
 	}
 	if f.globals != "" {
-		if err := json.Unmarshal([]byte(f.globals), &options.GlobalCustomFields); err != nil {
-			return options, fmt.Errorf("reading --globals: %w", err)
-		}
-		if options.GlobalCustomFields == nil {
+		err := json.Unmarshal([]byte(f.globals), &options.GlobalCustomFields)
+		switch _, isOther := errors.AsType[*json.UnmarshalTypeError](err); {
+		case isOther || err == nil && options.GlobalCustomFields == nil:
 			return options, errors.New("reading --globals: want a JSON object")
+		case err != nil:
+			return options, fmt.Errorf("reading --globals: %w", err)
 		}
 	}
 	if f.idLists != "" {
