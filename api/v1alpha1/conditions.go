@@ -3,7 +3,7 @@ package v1alpha1
 // Condition types. Ready is always present. Reconciling and Stalled are present only while true, never both, and never beside
 // Ready=True; together they give kstatus, and so Flux, Argo CD and kubectl wait, what they need.
 const (
-	// ConditionReady sums up the others. True: Synced or Late (project), Applied or NoUnits (binding). False and Unknown: the reason of the
+	// ConditionReady sums up the others. True: Synced, Late or Held (project), Applied or NoUnits (binding). False and Unknown: the reason of the
 	// condition that stands in the way.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the controller works towards the spec, or retries. Its reason is that of Ready.
@@ -15,7 +15,7 @@ const (
 	// KeyNotFound, Unauthorized. Unknown: Pending.
 	ConditionCredentialsValid = "CredentialsValid"
 	// ConditionSpecsFresh says whether the served specs are as new as the sources allow. True: Synced. False: Stale,
-	// FetchFailed, Malformed, WrongProject, NoValues. Unknown: Pending, Late, Suspended.
+	// FetchFailed, Malformed, WrongProject, NoValues. Unknown: Pending, Late, Held, Suspended.
 	ConditionSpecsFresh = "SpecsFresh"
 	// ConditionEventsFlowing says whether exposures reach Statsig. True: Delivered, Disabled. False: Unauthorized,
 	// DeliveryFailed. Unknown: Pending, Suspended.
@@ -59,6 +59,8 @@ const (
 
 	// ReasonSynced: the specs are fresh.
 	ReasonSynced = "Synced"
+	// ReasonHeld: there are newer specs, and spec.changeGuard holds them back.
+	ReasonHeld = "Held"
 	// ReasonLate: no source confirmed the specs for longer than spec.staleness.warnAfter.
 	ReasonLate = "Late"
 	// ReasonStale: no source confirmed the specs for longer than spec.staleness.failAfter.
@@ -119,7 +121,7 @@ const (
 	ReasonWriteFailed = "WriteFailed"
 )
 
-// Names that the operator writes to objects.
+// Names that the operator reads from and writes to objects.
 const (
 	// Finalizer keeps a FlagBinding until what owner references don't reach (pod annotations) is cleaned up.
 	Finalizer = "flags.statsig-operator.dev/cleanup"
@@ -129,6 +131,11 @@ const (
 	ManagedByValue = "statsig-operator"
 	// BindingUIDLabel holds the UID of the FlagBinding that made a ConfigMap.
 	BindingUIDLabel = "flags.statsig-operator.dev/binding-uid"
+	// BindingAnnotation holds the name of the FlagBinding that made a ConfigMap, so that one that is created again under that name
+	// takes up what its predecessor left.
+	BindingAnnotation = "flags.statsig-operator.dev/binding"
+	// ApproveAnnotation on a StatsigProject holds the hash of held specs that may come into use.
+	ApproveAnnotation = "flags.statsig-operator.dev/approve-specs"
 	// HashAnnotation holds the content hash of a ConfigMap that a FlagBinding made.
 	HashAnnotation = "flags.statsig-operator.dev/hash"
 	// PodHashAnnotationPrefix, followed by the name of a FlagBinding, is the annotation that holds the content hash of what

@@ -9,6 +9,7 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="self.subject.unit in ['Namespace', 'Static'] || has(self.subject.workloads)",message="subject.workloads is required with unit Workload and Pod",fieldPath=".subject.workloads"
 // +kubebuilder:validation:XValidation:rule="has(self.subject.workloads) || !self.targets.exists(t, has(t.podAnnotations))",message="a podAnnotations target needs subject.workloads",fieldPath=".subject.workloads"
+// +kubebuilder:validation:XValidation:rule="!has(self.exposures) || !has(self.exposures.mode) || self.exposures.mode != 'PodReady' || self.targets.exists(t, has(t.podAnnotations))",message="mode PodReady needs a podAnnotations target",fieldPath=".exposures.mode"
 type FlagBindingSpec struct {
 	// projectRef names the StatsigProject whose rules decide. RefNotFound when there is none, RefNotPermitted when it does not
 	// allow this namespace.
@@ -325,19 +326,21 @@ type PodAnnotationsTarget struct {
 
 // ExposureMode says when a unit counts as exposed.
 //
-// +kubebuilder:validation:Enum=OnApply;Disabled
+// +kubebuilder:validation:Enum=OnApply;PodReady;Disabled
 type ExposureMode string
 
 const (
 	// ExposureOnApply reports an exposure once the targets that carry the value were applied.
 	ExposureOnApply ExposureMode = "OnApply"
+	// ExposurePodReady reports an exposure once a ready pod of the unit carries the values in its annotations.
+	ExposurePodReady ExposureMode = "PodReady"
 	// ExposureNever reports none.
 	ExposureNever ExposureMode = "Disabled"
 )
 
 // Exposures says when Statsig is told that a unit got its values.
 type Exposures struct {
-	// mode is OnApply or Disabled. Default: OnApply.
+	// mode is OnApply, PodReady (which needs a podAnnotations target) or Disabled. Default: OnApply.
 	// +optional
 	Mode ExposureMode `json:"mode,omitempty"`
 	// repeatEvery is how often an exposure that still holds is reported again, from 1m to 720h; daily numbers in Statsig need at

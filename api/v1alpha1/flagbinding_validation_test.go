@@ -157,7 +157,13 @@ func TestFlagBindingListsAreValidated(t *testing.T) {
 		"256 entries are accepted":               {change: `{entries: [` + numbered("{name: a%d, gate: g},", 256) + `]}`},
 		"257 entries are refused":                {`{entries: [` + numbered("{name: a%d, gate: g},", 257) + `]}`, "spec.entries: Too many"},
 		"17 targets are refused":                 {`{targets: [` + numbered("{name: a%d, configMap: {name: a}},", 17) + `]}`, "spec.targets: Too many"},
-		"An exposure mode is one of those known": {`{exposures: {mode: PodReady}}`, `spec.exposures.mode: Unsupported value: "PodReady"`},
+		"An exposure mode is one of those known": {`{exposures: {mode: Sometimes}}`, `spec.exposures.mode: Unsupported value: "Sometimes"`},
+		"Exposures of ready pods need annotations": {
+			`{exposures: {mode: PodReady}}`, "spec.exposures.mode: …mode PodReady needs a podAnnotations target",
+		},
+		"Exposures of ready pods with annotations are accepted": {
+			change: `{exposures: {mode: PodReady}, targets: [{name: a, podAnnotations: {prefix: flags.example.com}}]}`,
+		},
 		"Exposures must not repeat too often":    {`{exposures: {repeatEvery: 59s}}`, repeat},
 		"Exposures must repeat":                  {`{exposures: {repeatEvery: 720h1s}}`, repeat},
 		"Exposures repeat within bounds":         {change: `{exposures: {mode: OnApply, repeatEvery: 1m}}`},

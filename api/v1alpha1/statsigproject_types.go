@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // StatsigProjectSpec says where the rules of one Statsig project come from, who may use them, and where events go.
@@ -41,9 +42,35 @@ type StatsigProjectSpec struct {
 	// +optional
 	Staleness *StalenessSpec `json:"staleness,omitempty"`
 
+	// snapshot says where the last good specs are kept, so that a restarted operator serves them at once. Default: store Secret.
+	// +optional
+	Snapshot *SnapshotSpec `json:"snapshot,omitempty"`
+
+	// changeGuard holds specs that change too much at once, until somebody approves them. Default: none, every change is taken.
+	// +optional
+	ChangeGuard *ChangeGuardSpec `json:"changeGuard,omitempty"`
+
+	// webhook lets Statsig's config-change webhook wake the syncer, so that a change arrives sooner than at the next interval. The
+	// operator answers it at /v1/webhooks/<namespace>/<name> where the manager serves webhooks (--webhook-bind-address).
+	// Default: none.
+	// +optional
+	Webhook *WebhookSpec `json:"webhook,omitempty"`
+
+	// transport says how servers are reached: proxy, private certificate authorities, client certificate. It holds for specs, ID
+	// lists, events and data stores. Default: directly, or as the manager's environment says (HTTPS_PROXY, NO_PROXY).
+	// +optional
+	Transport *TransportSpec `json:"transport,omitempty"`
+
 	// evaluation switches parts of the evaluator, with the meaning of the options of Statsig's SDKs.
 	// +optional
 	Evaluation *EvaluationSpec `json:"evaluation,omitempty"`
+
+	// overrides replace answers, for everybody or for certain IDs, as the local overrides of Statsig's SDKs do. One for an ID wins
+	// over one for everybody; of two for the same, the later wins. Default: none.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	Overrides []Override `json:"overrides,omitempty"`
 
 	// events says how exposures are sent to Statsig. Default: enabled where there is an SDK key.
 	// +optional
@@ -90,109 +117,6 @@ type AllowedNamespaces struct {
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
-// SpecsSpec says where the config specs document is read.
-type SpecsSpec struct {
-	// sources are tried in this order at every interval until one answers; the last good document is always the last resort.
-	// Default: one source of type CDN. The order is the meaning, so the list is replaced as a whole.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
-	Sources []SpecsSource `json:"sources,omitempty"`
-	// interval between two requests, from 1s to 24h. Errors are retried with growing pauses, never faster than this. Default: 10s.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="interval must be from 1s to 24h"
-	Interval *metav1.Duration `json:"interval,omitempty"`
-	// timeout of one request, from 100ms to 5m. Default: 3s.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="timeout must be from 100ms to 5m"
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
-}
-
-// SourceType is a kind of place that config specs are read from.
-//
-// +kubebuilder:validation:Enum=CDN;API;HTTP;ConfigMap;File
-type SourceType string
-
-const (
-	// SourceCDN is Statsig's content delivery network.
-	SourceCDN SourceType = "CDN"
-	// SourceAPI is Statsig's API.
-	SourceAPI SourceType = "API"
-	// SourceHTTP is any server that answers <url>/download_config_specs/<key>.json as Statsig does.
-	SourceHTTP SourceType = "HTTP"
-	// SourceConfigMap is a key of a ConfigMap in the project's namespace.
-	SourceConfigMap SourceType = "ConfigMap"
-	// SourceFile is a file below the directory that the manager was started with (--specs-dir).
-	SourceFile SourceType = "File"
-)
-
-// SpecsSource is one place that config specs are read from.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.url) == (self.type == 'HTTP')",message="url is required with type HTTP, and only then",fieldPath=".url"
-// +kubebuilder:validation:XValidation:rule="has(self.configMapRef) == (self.type == 'ConfigMap')",message="configMapRef is required with type ConfigMap, and only then",fieldPath=".configMapRef"
-// +kubebuilder:validation:XValidation:rule="has(self.path) == (self.type == 'File')",message="path is required with type File, and only then",fieldPath=".path"
-type SpecsSource struct {
-	// type is CDN, API, HTTP, ConfigMap or File.
-	// +required
-	Type SourceType `json:"type"`
-	// url is the base address of an HTTP source, without the SDK key; /download_config_specs/<key>.json is appended, and
-	// /get_id_lists for ID lists.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != '' && !self.contains('?') && !self.contains('#') && !self.contains('@')",message="url must be an http or https address without user, query and fragment"
-	URL string `json:"url,omitempty"`
-	// configMapRef names the ConfigMap, in this namespace, and the key in it that hold the document.
-	// +optional
-	ConfigMapRef *ConfigMapKeyRef `json:"configMapRef,omitempty"`
-	// path of the document below the manager's --specs-dir, without "..".
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="path must be relative and without '..'"
-	Path string `json:"path,omitempty"`
-}
-
-// ConfigMapKeyRef names one key of a ConfigMap in the same namespace.
-type ConfigMapKeyRef struct {
-	// name of the ConfigMap.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Name string `json:"name"`
-	// key in the ConfigMap's data or binaryData.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Key string `json:"key"`
-}
-
-// IDListsSpec says whether and how often ID lists are synced.
-type IDListsSpec struct {
-	// enabled says whether ID lists are synced. Default: true. Sources of type ConfigMap and File offer none.
-	// +optional
-	Enabled *bool `json:"enabled,omitempty"`
-	// interval between two looks at the manifest, from 1s to 24h. Default: 60s.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="interval must be from 1s to 24h"
-	Interval *metav1.Duration `json:"interval,omitempty"`
-}
-
-// StalenessSpec says when specs that no source confirms any more count as late or stale. Values stay either way.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.warnAfter) || !has(self.failAfter) || duration(self.warnAfter) <= duration(self.failAfter)",message="warnAfter must not be longer than failAfter",fieldPath=".warnAfter"
-type StalenessSpec struct {
-	// warnAfter this long without a good answer SpecsFresh becomes Unknown with the reason Late, from 1s to 720h. Default: 2m.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="warnAfter must be from 1s to 720h"
-	WarnAfter *metav1.Duration `json:"warnAfter,omitempty"`
-	// failAfter this long without a good answer SpecsFresh becomes False with the reason Stale, from 1s to 720h. Default: 1h.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="failAfter must be from 1s to 720h"
-	FailAfter *metav1.Duration `json:"failAfter,omitempty"`
-}
-
 // EvaluationSpec switches parts of the evaluator.
 type EvaluationSpec struct {
 	// disableCountryLookup leaves the country of a user's IP address unknown. Default: false.
@@ -207,31 +131,53 @@ type EvaluationSpec struct {
 	ThirdPartyUserAgentParser bool `json:"thirdPartyUserAgentParser,omitempty"`
 }
 
-// EventsSpec says how exposures are sent to Statsig.
-type EventsSpec struct {
-	// disabled sends nothing and keeps nothing. Default: false.
-	// +optional
-	Disabled bool `json:"disabled,omitempty"`
-	// url is the base address that events go to; /log_event is appended. Default: that of the first HTTP source, else Statsig's.
+// Override replaces one answer.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.gate), has(self.dynamicConfig), has(self.experiment), has(self.layer), has(self.parameterStore)].filter(x, x).size() == 1",message="exactly one of gate, dynamicConfig, experiment, layer and parameterStore is required"
+// +kubebuilder:validation:XValidation:rule="!has(self.group) || has(self.experiment)",message="group goes with experiment only",fieldPath=".group"
+type Override struct {
+	// gate is the name of a feature gate.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != '' && !self.contains('?') && !self.contains('#') && !self.contains('@')",message="url must be an http or https address without user, query and fragment"
-	URL string `json:"url,omitempty"`
-	// flushInterval is how long an event waits at most before its batch is sent, from 1s to 1h. Default: 60s.
+	// +kubebuilder:validation:MaxLength=256
+	Gate string `json:"gate,omitempty"`
+	// dynamicConfig is the name of a dynamic config.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="flushInterval must be from 1s to 1h"
-	FlushInterval *metav1.Duration `json:"flushInterval,omitempty"`
-	// maxBatchSize is the largest number of events in one request. Default: 1000.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	DynamicConfig string `json:"dynamicConfig,omitempty"`
+	// experiment is the name of an experiment.
 	// +optional
-	// +kubebuilder:validation:Minimum=10
-	// +kubebuilder:validation:Maximum=2000
-	MaxBatchSize *int32 `json:"maxBatchSize,omitempty"`
-	// maxPendingBatches is how many batches wait at most; beyond that the oldest events are dropped and counted. Default: 100.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Experiment string `json:"experiment,omitempty"`
+	// layer is the name of a layer.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=10000
-	MaxPendingBatches *int32 `json:"maxPendingBatches,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Layer string `json:"layer,omitempty"`
+	// parameterStore is the name of a parameter store.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	ParameterStore string `json:"parameterStore,omitempty"`
+	// group is the name of the experiment's group whose values are given.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Group string `json:"group,omitempty"`
+	// value is true or false for a gate, and an object otherwise. Required unless there is a group. Anything else is Invalid.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Value *runtime.RawExtension `json:"value,omitempty"`
+	// ids are the user IDs and custom IDs that it holds for. Default: everybody.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	IDs []string `json:"ids,omitempty"`
 }
 
 // StatsigProjectStatus is what the controller observed. It is written only when its meaning changes.
@@ -249,6 +195,9 @@ type StatsigProjectStatus struct {
 	// specs describes the snapshot in use.
 	// +optional
 	Specs *SpecsStatus `json:"specs,omitempty"`
+	// held describes specs that spec.changeGuard holds back.
+	// +optional
+	Held *HeldSpecs `json:"held,omitempty"`
 	// events counts events, rounded down to one significant digit so that the status does not change with every batch; metrics
 	// have the exact numbers.
 	// +optional
@@ -261,7 +210,8 @@ type StatsigProjectStatus struct {
 
 // SpecsStatus describes the snapshot in use.
 type SpecsStatus struct {
-	// source that gave the snapshot: CDN, API, HTTP, ConfigMap or File.
+	// source that gave the snapshot: CDN, API, HTTP, ForwardProxy, ConfigMap, File or DataStore; Store for the one kept from before
+	// a restart that no source has confirmed yet.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Source string `json:"source,omitempty"`
@@ -307,6 +257,31 @@ type SpecsStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=10
 	SkippedSpecs []SkippedSpec `json:"skippedSpecs,omitempty"`
+}
+
+// HeldSpecs describes specs that are held back, and what they would do.
+type HeldSpecs struct {
+	// hash of the specs held, 8 hex digits: the value of the annotation flags.statsig-operator.dev/approve-specs that lets them
+	// through.
+	// +required
+	// +kubebuilder:validation:MaxLength=16
+	Hash string `json:"hash"`
+	// removed is the number of entities that would be gone.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Removed int32 `json:"removed,omitempty"`
+	// changed is the number of entities whose answers may differ.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Changed int32 `json:"changed,omitempty"`
+	// affectedUnits is the number of units (workloads, pods, namespaces) of FlagBindings that ask for one of those.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	AffectedUnits int32 `json:"affectedUnits,omitempty"`
+	// message says which bound is exceeded.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // SkippedSpec is one spec of the document that could not be read.
