@@ -214,7 +214,7 @@ var reasonsOf = map[string]map[metav1.ConditionStatus]string{
 	},
 	v1alpha1.ConditionSpecsFresh: {
 		metav1.ConditionTrue: "Synced", metav1.ConditionFalse: "Stale FetchFailed Malformed WrongProject NoValues",
-		metav1.ConditionUnknown: "Pending Late Suspended",
+		metav1.ConditionUnknown: "Pending Late Held Suspended",
 	},
 	v1alpha1.ConditionEventsFlowing: {
 		metav1.ConditionTrue: "Delivered Disabled", metav1.ConditionFalse: "Unauthorized DeliveryFailed",

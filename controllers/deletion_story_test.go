@@ -127,6 +127,18 @@ func TestStoryDeletion(t *testing.T) {
 			t.Errorf("the operator deleted something: %v", writes)
 		}
 		s.read(kept)
+
+		// Who is created again under that name finds it.
+		again := s.simpleBinding()
+		toTarget(v1alpha1.Target{Name: "kept", ConfigMap: &v1alpha1.ConfigMapTarget{
+			Name: "kept", Format: v1alpha1.FormatJSON, DeletionPolicy: v1alpha1.DeletionRetain,
+		}})(again)
+		s.create(again)
+		s.awaitReady(again)
+		s.read(kept)
+		if got := kept.Labels[v1alpha1.BindingUIDLabel]; got != string(again.UID) {
+			t.Errorf("the retained ConfigMap: want it taken up by %s, got %s", again.UID, got)
+		}
 	})
 	t.Run("A target or an entry that goes takes exactly its own along", func(t *testing.T) {
 		t.Parallel()

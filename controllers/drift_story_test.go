@@ -69,7 +69,7 @@ func TestStoryDrift(t *testing.T) {
 		object := s.configMap("flags")
 		change(s, object, func(c *corev1.ConfigMap) {
 			c.Labels["team"] = "shop"
-			c.Annotations = map[string]string{v1alpha1.HashAnnotation: c.Annotations[v1alpha1.HashAnnotation], "note": "theirs"}
+			c.Annotations["note"] = "theirs"
 		})
 		s.settle(op)
 		s.unchanged(object)

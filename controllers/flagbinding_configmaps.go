@@ -186,14 +186,15 @@ func (r *FlagBindingReconciler) findConfigMap(
 		name, holderOf(live)), nil
 }
 
-// isOwn reports whether the binding made the object: by owner reference, or by label where the object is to outlive the binding.
+// isOwn reports whether the binding made the object: by owner reference, or by label where the object is to outlive the binding. What
+// a binding of the same name retained is its own too: there are no two of one name, so that one is gone.
 func isOwn(object client.Object, binding *v1alpha1.FlagBinding) bool {
 	if owner := metav1.GetControllerOf(object); owner != nil {
 		return owner.UID == binding.UID
 	}
 	labels := object.GetLabels()
 	return labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByValue &&
-		labels[v1alpha1.BindingUIDLabel] == string(binding.UID)
+		(labels[v1alpha1.BindingUIDLabel] == string(binding.UID) || object.GetAnnotations()[v1alpha1.BindingAnnotation] == binding.Name)
 }
 
 // holderOf says, for a message, whom an object belongs to.
@@ -205,7 +206,7 @@ func holderOf(object client.Object) string {
 		return manager
 	}
 	if object.GetLabels()[v1alpha1.BindingUIDLabel] != "" {
-		return "another FlagBinding, or to one that is gone and had it retained,"
+		return "FlagBinding " + object.GetAnnotations()[v1alpha1.BindingAnnotation]
 	}
 	fields := object.GetManagedFields()
 	if len(fields) > 0 {
@@ -229,6 +230,7 @@ func isCurrent(
 	return existing.Annotations[v1alpha1.HashAnnotation] == render.Hash(content) &&
 		existing.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByValue &&
 		existing.Labels[v1alpha1.BindingUIDLabel] == string(binding.UID) &&
+		existing.Annotations[v1alpha1.BindingAnnotation] == binding.Name &&
 		(metav1.GetControllerOf(existing) != nil) == ownsConfigMap(spec)
 }
 
@@ -264,7 +266,9 @@ func (r *FlagBindingReconciler) writeConfigMap(
 			v1alpha1.ManagedByLabel:  v1alpha1.ManagedByValue,
 			v1alpha1.BindingUIDLabel: string(s.binding.UID),
 		}).
-		WithAnnotations(map[string]string{v1alpha1.HashAnnotation: render.Hash(content)}).
+		WithAnnotations(map[string]string{
+			v1alpha1.HashAnnotation: render.Hash(content), v1alpha1.BindingAnnotation: s.binding.Name,
+		}).
 		WithData(content)
 	if ownsConfigMap(spec) {
 		desired.WithOwnerReferences(metav1ac.OwnerReference().

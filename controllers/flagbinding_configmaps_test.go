@@ -98,6 +98,13 @@ func owned(by string, labels map[string]string, managers ...string) *corev1.Conf
 	return o
 }
 
+// retained is what a binding left behind, when it was deleted or as long as another one has the target.
+func retained(by string, labels map[string]string) *corev1.ConfigMap {
+	o := owned("", labels, "statsig-operator/materialize")
+	o.Annotations = map[string]string{v1alpha1.BindingAnnotation: by}
+	return o
+}
+
 func TestOnlyWhatTheBindingMadeIsItsOwn(t *testing.T) {
 	labels := func(manager, binding string) map[string]string {
 		return map[string]string{v1alpha1.ManagedByLabel: manager, v1alpha1.BindingUIDLabel: "uid-of-" + binding}
@@ -110,7 +117,8 @@ func TestOnlyWhatTheBindingMadeIsItsOwn(t *testing.T) {
 		"Its own by owner reference":             {owned("mine", nil), true, ""},
 		"Its own by label":                       {owned("", labels("statsig-operator", "mine")), true, ""},
 		"Another binding's by owner reference":   {owned("other", labels("statsig-operator", "mine")), false, "FlagBinding other"},
-		"Another binding's by label":             {owned("", labels("statsig-operator", "other"), "statsig-operator/materialize"), false, "another FlagBinding, or to one that is gone"},
+		"A former binding's of the same name":    {retained("mine", labels("statsig-operator", "former")), true, ""},
+		"Another binding's by label":             {retained("other", labels("statsig-operator", "other")), false, "FlagBinding other"},
 		"Helm's, whatever else it says":          {owned("", labels("Helm", "mine"), "helm"), false, "Helm"},
 		"That of somebody who used kubectl":      {owned("", nil, "kubectl-create", "other"), false, "field manager kubectl-create"},
 		"That of somebody who left no trace":     {owned("", nil), false, "somebody else"},
@@ -131,7 +139,9 @@ func TestAConfigMapIsWrittenWhenItDiffers(t *testing.T) {
 	content := map[string]string{"on": "true", "rps": "10"}
 	current := func(change func(*corev1.ConfigMap)) *corev1.ConfigMap {
 		o := owned("mine", map[string]string{v1alpha1.ManagedByLabel: "statsig-operator", v1alpha1.BindingUIDLabel: "uid-of-mine", "team": "shop"})
-		o.Annotations = map[string]string{v1alpha1.HashAnnotation: render.Hash(content), "note": "kept"}
+		o.Annotations = map[string]string{
+			v1alpha1.HashAnnotation: render.Hash(content), v1alpha1.BindingAnnotation: "mine", "note": "kept",
+		}
 		o.Data = map[string]string{"on": "true", "rps": "10"}
 		change(o)
 		return o
@@ -150,6 +160,7 @@ func TestAConfigMapIsWrittenWhenItDiffers(t *testing.T) {
 		"A key was renamed":                     {current(func(o *corev1.ConfigMap) { delete(o.Data, "on"); o.Data["no"] = "true" }), "", false},
 		"Binary data were added":                {current(func(o *corev1.ConfigMap) { o.BinaryData = map[string][]byte{"x": nil} }), "", false},
 		"The hash is missing":                   {current(func(o *corev1.ConfigMap) { delete(o.Annotations, v1alpha1.HashAnnotation) }), "", false},
+		"The binding's name is missing":         {current(func(o *corev1.ConfigMap) { delete(o.Annotations, v1alpha1.BindingAnnotation) }), "", false},
 		"A label is missing":                    {current(func(o *corev1.ConfigMap) { delete(o.Labels, v1alpha1.ManagedByLabel) }), "", false},
 		"It should outlive the binding":         {current(func(*corev1.ConfigMap) {}), v1alpha1.DeletionRetain, false},
 		"It should go with the binding":         {current(func(o *corev1.ConfigMap) { o.OwnerReferences = nil }), "", false},

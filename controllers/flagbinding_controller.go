@@ -47,6 +47,8 @@ type FlagBindingReconciler struct {
 	programs programCache
 	written  writtenVersions
 	watches  workloadWatches
+	// readiness serves exposures of mode PodReady.
+	readiness readiness
 }
 
 // Reconcile brings the targets of one FlagBinding to the values that its project's rules give.
@@ -54,6 +56,7 @@ func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	binding := &v1alpha1.FlagBinding{}
 	if err := r.Client.Get(ctx, request.NamespacedName, binding); err != nil {
 		r.programs.forget(request.NamespacedName)
+		r.readiness.wait(request.NamespacedName, false)
 		r.written.forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -110,12 +113,12 @@ func (r *FlagBindingReconciler) runPhases(ctx context.Context, s *bindingScope) 
 		{"writing ConfigMaps", r.applyConfigMaps},
 		{"annotating pods", r.annotatePods},
 		{"removing what is not wanted any more", r.cleanUp},
+		{"reporting exposures", r.expose},
 	} {
 		if err := p.run(ctx, s); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.doing, err))
 		}
 	}
-	r.expose(s)
 	s.acted = true
 	return errors.Join(errs...)
 }

@@ -26,6 +26,8 @@ type unit struct {
 	pod *metav1.PartialObjectMetadata
 	// pods are annotated with the unit's values.
 	pods []*metav1.PartialObjectMetadata
+	// markers are the hashes of what the binding wrote to each of the pods.
+	markers map[types.UID]string
 	// user is nil without specs and when userErr is set.
 	user *eval.User
 	// userErr says why there is no user; nothing is written for the unit then.

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +25,7 @@ func (r *FlagBindingReconciler) annotatePods(ctx context.Context, s *bindingScop
 	if !annotatesPods(s.binding) {
 		return nil
 	}
+	marksPods := exposureMode(s.binding) == v1alpha1.ExposurePodReady
 	var errs []error
 	for i := range s.units {
 		u := &s.units[i]
@@ -34,10 +36,22 @@ func (r *FlagBindingReconciler) annotatePods(ctx context.Context, s *bindingScop
 			desired := desiredAnnotations(s, u, pod)
 			if err := r.annotatePod(ctx, s, u, pod, desired); err != nil {
 				errs = append(errs, err)
+				continue
+			}
+			if marksPods {
+				u.mark(pod.UID, desired[podMarker(s.binding.Name)])
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// mark notes what hash a pod carries.
+func (u *unit) mark(pod types.UID, hash string) {
+	if u.markers == nil {
+		u.markers = make(map[types.UID]string, len(u.pods))
+	}
+	u.markers[pod] = hash
 }
 
 // desiredAnnotations are a unit's values as the annotations of one of its pods, the hash included.

@@ -80,6 +80,7 @@ func (r *FlagBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.bindingOfConfigMap), builder.WithPredicates(driftOnly())).
 		WatchesMetadata(metadataOf(namespaceKind), handler.EnqueueRequestsFromMapFunc(r.bindingsInNamespace), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(podKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).
+		WatchesMetadata(metadataOf(podKind), handler.EnqueueRequestsFromMapFunc(r.readiness.bindingsAwaiting), builder.WithPredicates(onlyStatusChanged())).
 		WatchesMetadata(metadataOf(replicaSetKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(jobKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfJob), builder.WithPredicates(metadataChanged())).
 		WatchesRawSource(r.Runtimes.changes()).

@@ -42,6 +42,14 @@ var (
 		Name: "statsig_operator_events_dropped_total",
 		Help: "Events given up, by reason.",
 	}, []string{"reason"})
+	eventsSetAside = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "statsig_operator_events_set_aside_total",
+		Help: "Events that the events endpoint refused for good and that were kept on disk, by reason.",
+	}, []string{"reason"})
+	eventsSpoolFailures = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "statsig_operator_events_spool_failures_total",
+		Help: "Times that the disk refused to take or to give back events; they stay in memory meanwhile.",
+	})
 	eventsFailures = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "statsig_operator_events_failed_requests_total",
 		Help: "Requests to the events endpoint that failed.",
@@ -54,10 +62,18 @@ var (
 )
 
 // RegisterMetrics adds the operator's metrics to controller-runtime's registry. Call it once per process.
-func RegisterMetrics() error {
+func (o *Operator) RegisterMetrics() error {
+	if err := registerCounters(); err != nil {
+		return err
+	}
+	return metrics.Registry.Register(&runtimesCollector{o.runtimes})
+}
+
+// registerCounters adds what the process counts, whichever operator in it does.
+func registerCounters() error {
 	for _, c := range []prometheus.Collector{
 		targetWrites, propagation, specsRequests, specsRequestSeconds,
-		eventsDelivered, eventsBytes, eventsDropped, eventsFailures, eventsRequestSeconds,
+		eventsDelivered, eventsBytes, eventsDropped, eventsSetAside, eventsSpoolFailures, eventsFailures, eventsRequestSeconds,
 	} {
 		if err := metrics.Registry.Register(c); err != nil {
 			return err
@@ -86,6 +102,16 @@ func (m deliveryMetrics) EventsDelivered(events, bytes int, took time.Duration) 
 
 func (m deliveryMetrics) EventsDropped(reason events.Reason, n int) {
 	eventsDropped.WithLabelValues(string(reason)).Add(float64(n))
+	m.news()
+}
+
+func (m deliveryMetrics) EventsSetAside(reason events.Reason, n int) {
+	eventsSetAside.WithLabelValues(string(reason)).Add(float64(n))
+	m.news()
+}
+
+func (m deliveryMetrics) SpoolFailed(error) {
+	eventsSpoolFailures.Inc()
 	m.news()
 }
 

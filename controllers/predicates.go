@@ -20,10 +20,30 @@ func specOrDeletionChanged() predicate.Predicate {
 	})
 }
 
+// projectChanged is specOrDeletionChanged, and lets approvals of held specs through.
+func projectChanged() predicate.Predicate {
+	return predicate.Or(specOrDeletionChanged(), updatesWhere(func(before, after client.Object) bool {
+		return before.GetAnnotations()[v1alpha1.ApproveAnnotation] != after.GetAnnotations()[v1alpha1.ApproveAnnotation]
+	}))
+}
+
 // metadataChanged lets updates through that change what user expressions and selectors can see. The endless stream of status updates
 // of pods and workloads is not among them.
 func metadataChanged() predicate.Predicate {
 	return updatesWhere(func(before, after client.Object) bool { return !sameMetadata(before, after) })
+}
+
+// onlyStatusChanged lets those updates through that metadataChanged does not, and nothing else.
+func onlyStatusChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld != nil && e.ObjectNew != nil && sameMetadata(e.ObjectOld, e.ObjectNew) &&
+				e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion()
+		},
+	}
 }
 
 // driftOnly lets a ConfigMap's events through that may leave it other than a binding wrote it: deletion, content that does not have the

@@ -3,19 +3,18 @@ package controllers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
-	"strings"
-	"sync"
+
+	"github.com/google/uuid"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
-	"github.com/statsig-operator/statsig-operator/pkg/eval/country"
-	"github.com/statsig-operator/statsig-operator/pkg/eval/useragent"
 	"github.com/statsig-operator/statsig-operator/pkg/events"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
+	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
 // projectRuntime is what runs for one project. It is immutable; a change of the project makes another.
@@ -24,6 +23,18 @@ type projectRuntime struct {
 	identity string
 	lease    *specsync.Lease
 	options  eval.Options
+	// hasIDLists says that ID lists are synced.
+	hasIDLists bool
+	// transport is the project's own; nil where the default one serves.
+	transport *transport.Transport
+	// store keeps the last good specs for the next start; nil where they are in memory only.
+	store snapshotStore
+	// guard holds specs back; nil where every change is taken.
+	guard *changeGuard
+	// renewals bring what was read from Secrets and ConfigMaps up to date in what uses it.
+	renewals []func(*projectReferences) error
+	// webhook wakes the syncer; nil where there is none.
+	webhook http.Handler
 	// logger is nil where no events are sent.
 	logger         *events.Logger
 	loggerIdentity string
@@ -39,8 +50,11 @@ func (p *projectRuntime) state() specsync.State { return p.lease.Syncer().State(
 // still outstanding.
 func (p *projectRuntime) evaluator() (evaluator *eval.Evaluator, snapshot *eval.Snapshot, awaited bool) {
 	state := p.state()
-	if !state.Attempted {
-		return nil, nil, true
+	if state.Snapshot == nil || (p.hasIDLists && state.IDLists == nil) {
+		// Without the ID lists, answers could change for a moment only.
+		if !state.Attempted {
+			return nil, nil, true
+		}
 	}
 	if state.Snapshot == nil {
 		return nil, nil, false
@@ -62,15 +76,17 @@ func (p *projectRuntime) stop(successor *projectRuntime) {
 	p.forget()
 }
 
-// identityOf is equal for projects that would have the same running.
-func identityOf(project *v1alpha1.StatsigProject, key secret.Key) string {
+// identityOf is equal for projects that would have the same running. What is renewed in place is left out: certificates, the
+// credentials of proxies and data stores.
+func identityOf(project *v1alpha1.StatsigProject, refs *projectReferences) string {
 	spec := project.Spec
-	return identity(key, spec.Environment, spec.Specs, spec.IDLists, spec.Evaluation, spec.Events)
+	return identity(refs.key, spec.Environment, spec.Specs, spec.IDLists, spec.Snapshot, spec.ChangeGuard != nil, spec.Transport,
+		spec.Evaluation, spec.Overrides, spec.Events, refs.webhook.Fingerprint())
 }
 
 // loggerIdentityOf is equal for projects that would send the same events to the same place.
-func loggerIdentityOf(project *v1alpha1.StatsigProject, key secret.Key) string {
-	return identity(key, eventsURL(project), project.Spec.Events)
+func loggerIdentityOf(project *v1alpha1.StatsigProject, refs *projectReferences) string {
+	return identity(refs.key, eventsURL(project), project.Spec.Events, project.Spec.Transport)
 }
 
 func identity(key secret.Key, parts ...any) string {
@@ -80,7 +96,9 @@ func identity(key secret.Key, parts ...any) string {
 }
 
 // syncOptions says where a project's specs and ID lists come from.
-func (r *Runtimes) syncOptions(project *v1alpha1.StatsigProject, key secret.Key) (specsync.Options, error) {
+func (r *Runtimes) syncOptions(
+	next *projectRuntime, project *v1alpha1.StatsigProject, refs *projectReferences,
+) (specsync.Options, error) {
 	options := specsync.Options{Phase: spread(project.UID, specsync.DefaultInterval)}
 	if specs := project.Spec.Specs; specs != nil {
 		if specs.Interval != nil {
@@ -91,115 +109,38 @@ func (r *Runtimes) syncOptions(project *v1alpha1.StatsigProject, key secret.Key)
 			options.Timeout = specs.Timeout.Duration
 		}
 	}
-	if !key.IsZero() {
-		c, err := specsync.NewClient(specsync.ClientOptions{Key: key, SDKVersion: r.Version})
+	if !refs.key.IsZero() {
+		clientOptions := specsync.ClientOptions{Key: refs.key, SDKVersion: r.Version}
+		if next.transport != nil {
+			clientOptions.Transport = next.transport
+		}
+		c, err := specsync.NewClient(clientOptions)
 		if err != nil {
 			return options, fmt.Errorf("using the SDK key: %w", err)
 		}
 		options.Client = c
 	}
-	for _, spec := range sourcesOf(project) {
-		source, err := r.newSource(project, spec, options.Client)
+	sources := sourcesOf(project)
+	for i := range sources {
+		source, err := r.newSource(next, project, &sources[i], refs, options.Client)
 		if err != nil {
-			return options, fmt.Errorf("setting up a source of type %s: %w", spec.Type, r.Scrubber.Error(err))
+			return options, fmt.Errorf("setting up a source of type %s: %w", sources[i].Type, r.Scrubber.Error(err))
 		}
 		options.Sources = append(options.Sources, source)
 	}
-	options.IDLists = idListOptions(project, !key.IsZero())
-	return options, nil
-}
-
-func sourcesOf(project *v1alpha1.StatsigProject) []v1alpha1.SpecsSource {
-	if specs := project.Spec.Specs; specs != nil && len(specs.Sources) > 0 {
-		return specs.Sources
-	}
-	return []v1alpha1.SpecsSource{{Type: v1alpha1.SourceCDN}}
-}
-
-func (r *Runtimes) newSource(
-	project *v1alpha1.StatsigProject, spec v1alpha1.SpecsSource, c *specsync.Client,
-) (specsync.Source, error) {
-	switch spec.Type {
-	case v1alpha1.SourceConfigMap:
-		return newConfigMapSource(r.Live, project.Namespace, *spec.ConfigMapRef), nil
-	case v1alpha1.SourceFile:
-		if r.SpecsDir == "" {
-			return nil, errors.New("the manager was started without --specs-dir, so there are no files to read")
-		}
-		if !filepath.IsLocal(spec.Path) {
-			return nil, fmt.Errorf("the path %s leads out of the specs directory", spec.Path)
-		}
-		return specsync.NewFileSource(filepath.Join(r.SpecsDir, spec.Path))
-	default:
-		return specsync.NewHTTPSource(c, string(spec.Type), baseURL(spec))
-	}
-}
-
-func baseURL(spec v1alpha1.SpecsSource) string {
-	switch spec.Type {
-	case v1alpha1.SourceCDN:
-		return specsync.CDNBaseURL
-	case v1alpha1.SourceAPI:
-		return specsync.APIBaseURL
-	default:
-		return spec.URL
-	}
-}
-
-// idListOptions takes ID lists from the first source that has them.
-func idListOptions(project *v1alpha1.StatsigProject, hasKey bool) specsync.IDListOptions {
-	options := specsync.IDListOptions{}
-	spec := project.Spec.IDLists
-	if spec != nil && spec.Interval != nil {
-		options.Interval = spec.Interval.Duration
-	}
-	if !hasKey || (spec != nil && spec.Enabled != nil && !*spec.Enabled) {
-		return options
-	}
-	for _, source := range sourcesOf(project) {
-		switch source.Type {
-		case v1alpha1.SourceCDN:
-			options.Enabled = true
-			return options
-		case v1alpha1.SourceAPI, v1alpha1.SourceHTTP:
-			options.Enabled = true
-			options.URL = strings.TrimRight(baseURL(source), "/") + "/get_id_lists"
-			return options
-		case v1alpha1.SourceConfigMap, v1alpha1.SourceFile:
-		}
-	}
-	return options
-}
-
-// evalOptions are the evaluation settings of a project, without its ID lists.
-func evalOptions(project *v1alpha1.StatsigProject) (eval.Options, error) {
-	options := eval.Options{Environment: project.Spec.Environment}
-	spec := v1alpha1.EvaluationSpec{}
-	if project.Spec.Evaluation != nil {
-		spec = *project.Spec.Evaluation
-	}
-	if !spec.DisableCountryLookup {
-		options.Country = country.New()
-	}
-	switch {
-	case spec.DisableUserAgentParsing:
-	case spec.ThirdPartyUserAgentParser:
-		parser, err := thirdParty()
+	if specs := project.Spec.Specs; specs != nil && specs.FallbackToStatsig && options.Client != nil {
+		sources, err := specsync.WithStatsigFallback(options.Client, options.Sources)
 		if err != nil {
-			return options, fmt.Errorf("setting up the user agent parser: %w", err)
+			return options, fmt.Errorf("falling back to Statsig: %w", r.Scrubber.Error(err))
 		}
-		options.UserAgent = parser
-	default:
-		options.UserAgent = useragent.FirstParty{}
+		options.Sources = sources
 	}
+	options.IDLists = idListOptions(project, !refs.key.IsZero())
 	return options, nil
 }
-
-// thirdParty is shared by all projects: it holds some hundred compiled expressions.
-var thirdParty = sync.OnceValues(useragent.NewThirdParty)
 
 // loggerOptions says how a project's events are sent; wanted is false where none are.
-func loggerOptions(project *v1alpha1.StatsigProject, key secret.Key) (options events.Options, wanted bool) {
+func (r *Runtimes) loggerOptions(project *v1alpha1.StatsigProject, key secret.Key) (options events.Options, wanted bool) {
 	spec := v1alpha1.EventsSpec{}
 	if project.Spec.Events != nil {
 		spec = *project.Spec.Events
@@ -207,7 +148,7 @@ func loggerOptions(project *v1alpha1.StatsigProject, key secret.Key) (options ev
 	if spec.Disabled || key.IsZero() {
 		return options, false
 	}
-	options = events.Options{SDKKey: key, URL: eventsURL(project)}
+	options = events.Options{SDKKey: key, URL: eventsURL(project), ExposeOverridden: spec.Overridden == v1alpha1.EventsEnabled}
 	if spec.FlushInterval != nil {
 		options.FlushInterval = spec.FlushInterval.Duration
 	}
@@ -217,25 +158,15 @@ func loggerOptions(project *v1alpha1.StatsigProject, key secret.Key) (options ev
 	if spec.MaxPendingBatches != nil {
 		options.MaxPendingBatches = int(*spec.MaxPendingBatches)
 	}
+	if spec.Compression == v1alpha1.CompressionZstd {
+		options.Compression = events.CompressionZstd
+	}
+	if r.Spool.Dir != "" && spec.Spool != v1alpha1.EventsDisabled {
+		// Every logger has a directory of its own, for it may begin before its predecessor has ended, and takes over what loggers that
+		// are gone left beside it.
+		options.Spool = r.Spool
+		options.Spool.AdoptFrom = filepath.Join(r.Spool.Dir, string(project.UID))
+		options.Spool.Dir = filepath.Join(options.Spool.AdoptFrom, uuid.NewString())
+	}
 	return options, true
-}
-
-// eventsURL is where events go: where the project says, else beside the specs, else to Statsig (empty).
-func eventsURL(project *v1alpha1.StatsigProject) string {
-	base := ""
-	if project.Spec.Events != nil {
-		base = project.Spec.Events.URL
-	}
-	if base == "" {
-		for _, source := range sourcesOf(project) {
-			if source.Type == v1alpha1.SourceHTTP {
-				base = source.URL
-				break
-			}
-		}
-	}
-	if base == "" {
-		return ""
-	}
-	return strings.TrimRight(base, "/") + "/log_event"
 }

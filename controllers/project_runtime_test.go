@@ -12,6 +12,7 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/eval/useragent"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
+	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
 var (
@@ -77,7 +78,7 @@ func TestSyncersAreSetUpAsTheSpecSays(t *testing.T) {
 	r := &Runtimes{Scrubber: &secret.Scrubber{}, SpecsDir: "/specs", Live: fakeCluster(t)}
 	project := newProject("a").Sources(mapSource, fileSource, httpSource, cdnSource, apiSource).Interval(time.Minute).
 		With(func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Timeout = durationOf(7 * time.Second) }).Obj()
-	options, err := r.syncOptions(project, secret.NewKey(testKey))
+	options, err := r.syncOptions(&projectRuntime{}, project, withKey(testKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestSyncersAreSetUpAsTheSpecSays(t *testing.T) {
 	if options.Phase != spread(project.UID, time.Minute) {
 		t.Errorf("phase: want it spread over the interval, got %s", options.Phase)
 	}
-	options, err = r.syncOptions(newProject("b").Sources(fileSource).Obj(), secret.Key{})
+	options, err = r.syncOptions(&projectRuntime{}, newProject("b").Sources(fileSource).Obj(), &projectReferences{})
 	if err != nil || options.Client != nil || options.IDLists.Enabled || options.Interval != 0 {
 		t.Errorf("options of a file without a key: want no client, no lists and defaults, got %+v, %v", options, err)
 	}
@@ -116,7 +117,7 @@ func TestSourcesThatCannotBeAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Runtimes{Scrubber: &secret.Scrubber{}, SpecsDir: tc.specsDir}
-			_, err := r.syncOptions(newProject("a").Sources(tc.source).Obj(), tc.key)
+			_, err := r.syncOptions(&projectRuntime{}, newProject("a").Sources(tc.source).Obj(), &projectReferences{key: tc.key})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("error: want %q, got %v", tc.want, err)
 			}
@@ -175,51 +176,69 @@ func TestEventsAreSetUpAsTheSpecSays(t *testing.T) {
 	project := newProject("a").Sources(httpSource).With(func(p *v1alpha1.StatsigProject) {
 		p.Spec.Events = &v1alpha1.EventsSpec{FlushInterval: durationOf(5 * time.Second), MaxBatchSize: &size, MaxPendingBatches: &pending}
 	}).Obj()
-	options, wanted := loggerOptions(project, key)
+	options, wanted := (&Runtimes{}).loggerOptions(project, key)
 	if !wanted || options.SDKKey != key || options.URL != "https://statsig.internal/v2/log_event" ||
 		options.FlushInterval != 5*time.Second || options.BatchSize != 50 || options.MaxPendingBatches != 7 {
 		t.Errorf("loggerOptions(): got %v, %+v", wanted, options)
 	}
-	if _, wanted := loggerOptions(project, secret.Key{}); wanted {
+	if _, wanted := (&Runtimes{}).loggerOptions(project, secret.Key{}); wanted {
 		t.Error("events are wanted without a key")
 	}
 	project.Spec.Events.Disabled = true
-	if _, wanted := loggerOptions(project, key); wanted {
+	if _, wanted := (&Runtimes{}).loggerOptions(project, key); wanted {
 		t.Error("events are wanted although they are disabled")
 	}
 }
 
+// withKey is what a project names that names a key only.
+func withKey(text string) *projectReferences { return &projectReferences{key: secret.NewKey(text)} }
+
 func TestIdentityTellsWhatRunsApart(t *testing.T) {
-	key := secret.NewKey(testKey)
+	refs := withKey(testKey)
 	base := newProject("a").Sources(httpSource).Obj()
 	for name, tc := range map[string]struct {
 		change                func(*v1alpha1.StatsigProject)
-		key                   secret.Key
+		refs                  *projectReferences
 		wantSame, wantLogSame bool
 	}{
-		"Nothing changed":              {func(*v1alpha1.StatsigProject) {}, key, true, true},
-		"Another generation and name":  {func(p *v1alpha1.StatsigProject) { p.Generation, p.Name = 9, "b" }, key, true, true},
-		"Who may use it":               {func(p *v1alpha1.StatsigProject) { p.Spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: "All"} }, key, true, true},
-		"When specs are stale":         {func(p *v1alpha1.StatsigProject) { p.Spec.Staleness = &v1alpha1.StalenessSpec{} }, key, true, true},
-		"Another interval":             {func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Interval = durationOf(time.Hour) }, key, false, true},
-		"Another environment":          {func(p *v1alpha1.StatsigProject) { p.Spec.Environment = "staging" }, key, false, true},
-		"Another evaluation":           {func(p *v1alpha1.StatsigProject) { p.Spec.Evaluation = &v1alpha1.EvaluationSpec{} }, key, false, true},
-		"Another source, and so place": {func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Sources[0].URL = "https://other" }, key, false, false},
-		"Other events":                 {func(p *v1alpha1.StatsigProject) { p.Spec.Events = &v1alpha1.EventsSpec{Disabled: true} }, key, false, false},
-		"Another key":                  {func(*v1alpha1.StatsigProject) {}, secret.NewKey("secret-another"), false, false},
+		"Nothing changed":              {func(*v1alpha1.StatsigProject) {}, refs, true, true},
+		"Another generation and name":  {func(p *v1alpha1.StatsigProject) { p.Generation, p.Name = 9, "b" }, refs, true, true},
+		"Who may use it":               {func(p *v1alpha1.StatsigProject) { p.Spec.AllowedNamespaces = &v1alpha1.AllowedNamespaces{From: "All"} }, refs, true, true},
+		"When specs are stale":         {func(p *v1alpha1.StatsigProject) { p.Spec.Staleness = &v1alpha1.StalenessSpec{} }, refs, true, true},
+		"Another interval":             {func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Interval = durationOf(time.Hour) }, refs, false, true},
+		"Another environment":          {func(p *v1alpha1.StatsigProject) { p.Spec.Environment = "staging" }, refs, false, true},
+		"Another evaluation":           {func(p *v1alpha1.StatsigProject) { p.Spec.Evaluation = &v1alpha1.EvaluationSpec{} }, refs, false, true},
+		"Another source, and so place": {func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Sources[0].URL = "https://other" }, refs, false, false},
+		"Other events":                 {func(p *v1alpha1.StatsigProject) { p.Spec.Events = &v1alpha1.EventsSpec{Disabled: true} }, refs, false, false},
+		"Another proxy": {func(p *v1alpha1.StatsigProject) {
+			p.Spec.Transport = &v1alpha1.TransportSpec{ProxyURL: "http://proxy:3128"}
+		}, refs, false, false},
+		"An override": {func(p *v1alpha1.StatsigProject) {
+			p.Spec.Overrides = []v1alpha1.Override{{Gate: "on", Value: rawJSON("true")}}
+		}, refs, false, true},
+		"Another certificate": {func(*v1alpha1.StatsigProject) {}, &projectReferences{
+			key: refs.key, transport: transport.Options{TLS: transport.TLSOptions{CABundle: []byte("renewed")}},
+		}, true, true},
+		"Another password of Redis": {func(*v1alpha1.StatsigProject) {}, &projectReferences{
+			key: refs.key, redis: map[string]redisCredentials{"redis": {password: secret.NewKey("open-sesame")}},
+		}, true, true},
+		"Another secret of the webhook": {func(*v1alpha1.StatsigProject) {}, &projectReferences{
+			key: refs.key, webhook: secret.NewKey("open-sesame"),
+		}, false, true},
+		"Another key": {func(*v1alpha1.StatsigProject) {}, withKey("secret-another"), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := base.DeepCopy()
 			tc.change(other)
-			if got := identityOf(base, key) == identityOf(other, tc.key); got != tc.wantSame {
+			if got := identityOf(base, refs) == identityOf(other, tc.refs); got != tc.wantSame {
 				t.Errorf("identityOf(): want equal %v, got %v", tc.wantSame, got)
 			}
-			if got := loggerIdentityOf(base, key) == loggerIdentityOf(other, tc.key); got != tc.wantLogSame {
+			if got := loggerIdentityOf(base, refs) == loggerIdentityOf(other, tc.refs); got != tc.wantLogSame {
 				t.Errorf("loggerIdentityOf(): want equal %v, got %v", tc.wantLogSame, got)
 			}
 		})
 	}
-	if strings.Contains(identityOf(base, key), testKey) {
+	if strings.Contains(identityOf(base, refs), testKey) {
 		t.Error("the identity has the key")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -37,6 +36,14 @@ type Runtimes struct {
 	Version string
 	// SpecsDir is where sources of type File are looked for; such sources are refused when it is empty.
 	SpecsDir string
+	// Spool says where events wait on disk, in a directory for each project below Spool.Dir; nowhere when that is empty.
+	Spool events.SpoolOptions
+	// Writer writes the Secrets that keep snapshots.
+	Writer client.Client
+	// SnapshotNamespace is where those Secrets are; none are written when it is empty.
+	SnapshotNamespace string
+	// SnapshotDir is where projects with the store Volume are kept; such projects are refused when it is empty.
+	SnapshotDir string
 	// Now is the clock of events.
 	Now func() time.Time
 
@@ -50,6 +57,8 @@ type Runtimes struct {
 	mu sync.Mutex
 	// byProject has an entry, nil where nothing runs, for each project that has been looked at in this process.
 	byProject map[types.NamespacedName]*projectRuntime
+	// candidates are to replace what runs as soon as they have specs.
+	candidates map[types.NamespacedName]*projectRuntime
 	// run is done when the manager stops.
 	run     context.Context //nolint:containedctx // the loggers' lives end with the manager's, not with one reconcile
 	endRun  context.CancelFunc
@@ -61,7 +70,8 @@ func NewRuntimes(scrubber *secret.Scrubber, version, specsDir string) *Runtimes 
 	run, endRun := context.WithCancel(context.Background()) //nolint:forbidigo // ends in Start
 	return &Runtimes{
 		Scrubber: scrubber, Version: version, SpecsDir: specsDir,
-		pool: specsync.NewPool(), byProject: map[types.NamespacedName]*projectRuntime{}, run: run, endRun: endRun,
+		pool: specsync.NewPool(), run: run, endRun: endRun,
+		byProject: map[types.NamespacedName]*projectRuntime{}, candidates: map[types.NamespacedName]*projectRuntime{},
 	}
 }
 
@@ -91,6 +101,7 @@ func (r *Runtimes) lookup(project types.NamespacedName) (running *projectRuntime
 // Remove stops what runs for a project that is gone or suspended. It is not settled any more: when it comes back, its bindings wait
 // for what it says then.
 func (r *Runtimes) Remove(project types.NamespacedName) {
+	r.dropCandidate(project)
 	r.mu.Lock()
 	old := r.byProject[project]
 	delete(r.byProject, project)
@@ -111,83 +122,6 @@ func (r *Runtimes) settle(project types.NamespacedName) {
 	if !known {
 		r.queueAllBindings(project)
 	}
-}
-
-// ensure brings what runs for a project in line with its spec and key. What is unchanged goes on without a break.
-func (r *Runtimes) ensure(ctx context.Context, project *v1alpha1.StatsigProject, key secret.Key) error {
-	name := client.ObjectKeyFromObject(project)
-	old, _ := r.lookup(name)
-	wanted := identityOf(project, key)
-	if old != nil && old.identity == wanted {
-		return nil
-	}
-	options, err := r.syncOptions(project, key)
-	if err != nil {
-		return err
-	}
-	options.Observer = requestMetrics{}
-	evaluation, err := evalOptions(project)
-	if err != nil {
-		return err
-	}
-	lease, err := r.pool.Acquire(options)
-	if err != nil {
-		return fmt.Errorf("setting up the sources: %w", r.Scrubber.Error(err))
-	}
-	next := &projectRuntime{
-		identity: wanted, lease: lease, options: evaluation, forget: r.Scrubber.Add(key),
-		loggerIdentity: loggerIdentityOf(project, key),
-	}
-	//nolint:contextcheck // the logger outlives this reconcile: its life ends with the manager's
-	if err := r.adoptLogger(next, old, project, key); err != nil {
-		next.forget()
-		lease.Release()
-		return err
-	}
-	next.unsubscribe = lease.Syncer().Subscribe(func(was, is specsync.State) { r.onChange(name, was, is) })
-	r.replace(name, next)
-	if old != nil {
-		old.stop(next)
-	}
-	ctrl.LoggerFrom(ctx).Info("Set up the project", "sources", len(options.Sources), "key", key.Fingerprint())
-	r.queueAllBindings(name)
-	return nil
-}
-
-// adoptLogger gives next the logger of old where it is the same, and else a new one.
-func (r *Runtimes) adoptLogger(next, old *projectRuntime, project *v1alpha1.StatsigProject, key secret.Key) error {
-	if old != nil && old.loggerIdentity == next.loggerIdentity {
-		next.logger, next.endLogger = old.logger, old.endLogger
-		return nil
-	}
-	options, wanted := loggerOptions(project, key)
-	if !wanted {
-		return nil
-	}
-	name := client.ObjectKeyFromObject(project)
-	options.SDKVersion, options.Now, options.Transport = r.Version, r.Now, r.eventsTransport
-	options.Observer = deliveryMetrics{news: func() {
-		r.projectRequests.addAfter(eventsNews, reconcile.Request{NamespacedName: name})
-	}}
-	logger, err := events.New(options)
-	if err != nil {
-		return fmt.Errorf("setting up events: %w", r.Scrubber.Error(err))
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped {
-		return nil
-	}
-	ctx, end := context.WithCancel(r.run)
-	next.logger, next.endLogger = logger, end
-	r.loggers.Go(func() { _ = logger.Run(ctx) }) // a logger is run once, and has no other error
-	return nil
-}
-
-func (r *Runtimes) replace(project types.NamespacedName, next *projectRuntime) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.byProject[project] = next
 }
 
 // changes is the source of bindings to look at because their specs changed.

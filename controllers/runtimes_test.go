@@ -41,7 +41,7 @@ func newRunning(t *testing.T, bindings ...client.Object) running {
 	reads := new(atomic.Int64)
 	specs := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "specs"},
-		Data:       map[string]string{"json": string(everyKind().JSON(t))},
+		Data:       map[string]string{"json": string(everyKind().JSON(t)), "other": string(everyKind().JSON(t))},
 	}
 	cluster := interceptor.NewClient(fakeCluster(t, append(bindings, specs)...), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
@@ -64,13 +64,15 @@ func newRunning(t *testing.T, bindings ...client.Object) running {
 	return running{r, cluster, reads}
 }
 
-// ensured ensures a project and returns what runs for it then.
+// ensured ensures a project, again once its sources have answered, and returns what runs for it then.
 func (r running) ensured(t *testing.T, project *v1alpha1.StatsigProject, key string) *projectRuntime {
 	t.Helper()
-	if err := r.ensure(t.Context(), project, secret.NewKey(key)); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := r.ensure(t.Context(), project, withKey(key)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
 	}
-	synctest.Wait()
 	got, settled := r.lookup(client.ObjectKeyFromObject(project))
 	if got == nil || !settled {
 		t.Fatalf("lookup(): want what runs, got %v, settled %v", got, settled)
@@ -226,7 +228,7 @@ func TestWhatCannotBeSetUpLeavesWhatRuns(t *testing.T) {
 				p.Spec.Events = &v1alpha1.EventsSpec{URL: "nowhere"}
 			}), "another-" + plainKey},
 		} {
-			err := r.ensure(t.Context(), tc.project.Obj(), secret.NewKey(tc.key))
+			err := r.ensure(t.Context(), tc.project.Obj(), withKey(tc.key))
 			if err == nil || strings.Contains(err.Error(), tc.key) {
 				t.Errorf("%s: want an error without the key, got %v", name, err)
 			}
@@ -238,6 +240,69 @@ func TestWhatCannotBeSetUpLeavesWhatRuns(t *testing.T) {
 			t.Errorf("a key that never came into use: want it forgotten and the other one known, got %q", got)
 		}
 	})
+}
+
+func TestWhatHasNoSpecsYetIsTriedBesideWhatRuns(t *testing.T) {
+	missing := v1alpha1.SpecsSource{Type: v1alpha1.SourceConfigMap, ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "missing", Key: "json"}}
+	const other = "another-" + plainKey
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunning(t)
+		first := r.ensured(t, newProject("a").Sources(mapSource).Obj(), plainKey)
+		if got := r.ensured(t, newProject("a").Sources(missing).Obj(), other); got != first {
+			t.Fatal("what has no specs has replaced what has")
+		}
+		tried := r.candidate(nameOfA)
+		if tried == nil || tried.state().Err == nil {
+			t.Fatalf("the new sources are not tried: %+v", tried)
+		}
+		if scrubbed := r.Scrubber.Scrub(other); scrubbed == other {
+			t.Error("the key that is tried is not known to the scrubber")
+		}
+		if !first.logger.Log(events.CustomEvent{Name: "meanwhile"}) {
+			t.Error("the logger takes no events meanwhile")
+		}
+
+		back := &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "missing"}, Data: map[string]string{"json": string(everyKind().JSON(t))},
+		}
+		if err := r.cluster.Create(t.Context(), back); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got := r.ensured(t, newProject("a").Sources(missing).Obj(), other); got != tried {
+			t.Error("what was tried has specs now, and does not replace what ran")
+		}
+		if r.candidate(nameOfA) != nil {
+			t.Error("something is still tried")
+		}
+		if first.logger.Log(events.CustomEvent{Name: "late"}) {
+			t.Error("the former key's logger still takes events")
+		}
+	})
+}
+
+func TestGoingBackEndsWhatWasTried(t *testing.T) {
+	missing := v1alpha1.SpecsSource{Type: v1alpha1.SourceConfigMap, ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "missing", Key: "json"}}
+	for name, end := range map[string]func(r running){
+		"The project as it was": func(r running) { r.ensured(t, newProject("a").Sources(mapSource).Obj(), plainKey) },
+		"No project any more":   func(r running) { r.Remove(nameOfA) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunning(t)
+				r.ensured(t, newProject("a").Sources(mapSource).Obj(), plainKey)
+				const other = "one-that-shares-nothing-with-it"
+				r.ensured(t, newProject("a").Sources(missing).Obj(), other)
+				end(r)
+				if r.candidate(nameOfA) != nil {
+					t.Error("something is still tried")
+				}
+				if r.Scrubber.Scrub(other) != other {
+					t.Error("the scrubber still knows the key that was tried")
+				}
+			})
+		})
+	}
 }
 
 func TestASettledProjectIsNotAwaited(t *testing.T) {
@@ -285,7 +350,7 @@ func TestNothingIsSetUpOnceTheManagerStops(t *testing.T) {
 		if err := r.Start(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.ensure(t.Context(), newProject("a").Sources(mapSource).Obj(), secret.NewKey(plainKey)); err == nil {
+		if err := r.ensure(t.Context(), newProject("a").Sources(mapSource).Obj(), withKey(plainKey)); err == nil {
 			t.Error("a project is set up after the end: want an error")
 		}
 		if got := r.Scrubber.Scrub(plainKey); got != plainKey {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/events"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 )
 
@@ -29,6 +31,12 @@ type Options struct {
 	ClusterName string
 	// SpecsDir is where sources of type File are read from; empty refuses such sources.
 	SpecsDir string
+	// SnapshotNamespace is where Secrets keep the last good specs; none are written when it is empty.
+	SnapshotNamespace string
+	// SnapshotDir keeps the last good specs of projects that ask for a volume; such projects are refused when it is empty.
+	SnapshotDir string
+	// Spool says where events wait on disk: in a directory for each project below Spool.Dir. Empty: in memory only.
+	Spool events.SpoolOptions
 	// Concurrency is the number of FlagBindings reconciled at once. Default: 4.
 	Concurrency int
 	// Scrubber learns the SDK keys in use. Default: one of the controllers' own.
@@ -56,10 +64,14 @@ func CacheOptions(namespaces []string) cache.Options {
 	return options
 }
 
-// Setup adds the controllers to a manager whose cache was set up with [CacheOptions]. It returns what runs the manager until ctx is
-// done, in place of the manager's own Start: the syncers and event loggers start before it, and end after it, within another ten
-// seconds, when the events of the last reconciles are delivered.
-func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (run func(ctx context.Context) error, err error) {
+// Operator is a manager with the controllers.
+type Operator struct {
+	mgr      ctrl.Manager
+	runtimes *Runtimes
+}
+
+// Setup adds the controllers to a manager whose cache was set up with [CacheOptions].
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) {
 	if o.Scrubber == nil {
 		o.Scrubber = &secret.Scrubber{}
 	}
@@ -73,9 +85,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (run func(ctx conte
 		return nil, err
 	}
 	runtimes := NewRuntimes(o.Scrubber, o.Version, o.SpecsDir)
-	runtimes.Bindings, runtimes.Live, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), o.Now
-	recorder := mgr.GetEventRecorder(eventSource)
 	c := client.WithFieldOwner(mgr.GetClient(), fieldOwner)
+	runtimes.Bindings, runtimes.Live, runtimes.Writer, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), c, o.Now
+	runtimes.SnapshotNamespace, runtimes.SnapshotDir, runtimes.Spool = o.SnapshotNamespace, o.SnapshotDir, o.Spool
+	recorder := mgr.GetEventRecorder(eventSource)
 	projects := &StatsigProjectReconciler{
 		Client: c, Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
 	}
@@ -89,17 +102,22 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (run func(ctx conte
 	if err := bindings.SetupWithManager(mgr); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return runWith(ctx, mgr, runtimes) }, nil
+	return &Operator{mgr, runtimes}, nil
 }
 
-// runWith runs a manager within the life of the runtimes. As one of the manager's own runnables they would be stopped before the
-// reconcilers.
-func runWith(ctx context.Context, mgr ctrl.Manager, runtimes *Runtimes) error {
+// Run runs the manager until ctx is done, in place of the manager's own Start: the syncers and event loggers start before it, and end
+// after it, within another ten seconds, when the events of the last reconciles are delivered. As runnables of the manager they would be
+// stopped before the reconcilers.
+func (o *Operator) Run(ctx context.Context) error {
 	outliving, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	ended := make(chan error, 1)
-	go func() { ended <- runtimes.Start(outliving) }()
-	err := mgr.Start(ctx)
+	go func() { ended <- o.runtimes.Start(outliving) }()
+	err := o.mgr.Start(ctx)
 	end()
 	return errors.Join(err, <-ended)
 }
+
+// Webhooks answers POST /v1/webhooks/<namespace>/<name>: a call that proves to be Statsig's makes the project of that name ask its
+// sources at once.
+func (o *Operator) Webhooks() http.Handler { return o.runtimes.webhooks() }

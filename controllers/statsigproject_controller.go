@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -56,10 +57,16 @@ type projectScope struct {
 
 	// key is set by resolveKey; see there.
 	key keyObservation
+	// references is set by resolveReferences, beside missing.
+	references *projectReferences
+	// missing is what the project names and is not there, its SDK key aside.
+	missing *refProblem
 	// setUpErr says why the project's parts could not be set up as the spec says.
 	setUpErr error
 	// running is nil while nothing runs.
 	running *projectRuntime
+	// candidate is to replace running as soon as it has specs; nil when running is what the spec asks for.
+	candidate *projectRuntime
 	// bindings is the number of FlagBindings that refer to the project.
 	bindings int
 	// phaseErr says why the observations ended early.
@@ -70,18 +77,21 @@ type projectScope struct {
 func (r *StatsigProjectReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	project := &v1alpha1.StatsigProject{}
 	if err := r.Client.Get(ctx, request.NamespacedName, project); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			r.Runtimes.Remove(request.NamespacedName)
-			r.written.forget(request.NamespacedName)
+		if client.IgnoreNotFound(err) != nil {
+			return ctrl.Result{}, err
 		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		r.written.forget(request.NamespacedName)
+		return ctrl.Result{}, r.Runtimes.forget(ctx, request.NamespacedName)
 	}
 	if r.written.isStale(project) {
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
 	s := &projectScope{project: project.DeepCopy(), now: r.Now()}
 	s.running, _ = r.Runtimes.lookup(request.NamespacedName)
-	for _, phase := range []func(context.Context, *projectScope) error{r.resolveKey, r.setUp, r.countBindings} {
+	s.candidate = r.Runtimes.candidate(request.NamespacedName)
+	for _, phase := range []func(context.Context, *projectScope) error{
+		r.resolveKey, r.resolveReferences, r.setUp, r.countBindings,
+	} {
 		if s.phaseErr = phase(ctx, s); s.phaseErr != nil {
 			return outcome(errors.Join(s.phaseErr, r.patchStatus(ctx, project, s)))
 		}
@@ -94,7 +104,7 @@ func (r *StatsigProjectReconciler) Reconcile(ctx context.Context, request ctrl.R
 }
 
 // isStarting reports whether the first answer of the sources is outstanding.
-func (s *projectScope) isStarting() bool { return s.running != nil && !s.running.state().Attempted }
+func (s *projectScope) isStarting() bool { return s.running != nil && !s.judged().Attempted }
 
 func (r *StatsigProjectReconciler) patchStatus(ctx context.Context, before *v1alpha1.StatsigProject, s *projectScope) error {
 	scrub := r.Runtimes.Scrubber.Scrub
@@ -115,7 +125,7 @@ func (r *StatsigProjectReconciler) patchStatus(ctx context.Context, before *v1al
 // SetupWithManager registers the reconciler and its watches.
 func (r *StatsigProjectReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.StatsigProject{}, builder.WithPredicates(specOrDeletionChanged())).
+		For(&v1alpha1.StatsigProject{}, builder.WithPredicates(projectChanged())).
 		Watches(&v1alpha1.FlagBinding{}, handler.EnqueueRequestsFromMapFunc(projectOfBinding), builder.WithPredicates(specOrDeletionChanged())).
 		WatchesRawSource(r.Runtimes.projectChanges()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
@@ -135,6 +145,12 @@ func projectOfBinding(_ context.Context, o client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: projectKey(binding)}}
 }
 
+// readsByName reports whether the project names objects that are not watched.
+func readsByName(project *v1alpha1.StatsigProject) bool {
+	return project.Spec.SDKKeySecretRef != nil || project.Spec.Transport != nil || project.Spec.Webhook != nil ||
+		slices.ContainsFunc(sourcesOf(project), func(s v1alpha1.SpecsSource) bool { return s.DataStore != nil })
+}
+
 // untilNextLook lists the times after which the project must be looked at although nothing tells.
 func (s *projectScope) untilNextLook() []time.Duration {
 	if s.project.Spec.Suspend {
@@ -142,9 +158,9 @@ func (s *projectScope) untilNextLook() []time.Duration {
 	}
 	after := []time.Duration{s.untilStale()}
 	switch {
-	case s.key.reason != "":
+	case s.key.reason != "" || s.missing != nil:
 		after = append(after, missingSecretRetry)
-	case s.project.Spec.SDKKeySecretRef != nil:
+	case readsByName(s.project):
 		after = append(after, secretReread+spread(s.project.UID, secretReread/10))
 	}
 	if isRefused(s) {

@@ -1,11 +1,11 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,8 +41,7 @@ func (r *StatsigProjectReconciler) resolveKey(ctx context.Context, s *projectSco
 	if err != nil {
 		return fmt.Errorf("reading Secret %s: %w", ref.Name, err)
 	}
-	// A line break at the end is what "kubectl create secret --from-file" leaves, and never part of a key.
-	text := strings.TrimSpace(string(object.Data[ref.Key]))
+	text := string(trimmed(object.Data[ref.Key]))
 	if text == "" {
 		s.key.reason = v1alpha1.ReasonKeyNotFound
 		s.key.message = fmt.Sprintf("Secret %s has no value under %s. Put the server SDK key there.", ref.Name, ref.Key)
@@ -52,25 +51,29 @@ func (r *StatsigProjectReconciler) resolveKey(ctx context.Context, s *projectSco
 	return nil
 }
 
-// errWaitsForKey says that nothing can be set running before there is a key.
-var errWaitsForKey = errors.New("the SDK key is awaited")
+// trimmed takes off what "kubectl create secret --from-file" leaves at the end of a key: a line break, never part of it.
+func trimmed(text []byte) []byte { return bytes.TrimSpace(text) }
 
-// setUp sets the syncer and the logger running, or stops them. While a key that was there before can't be read, what runs goes on:
-// a Secret that is being replaced must not cost anybody a value.
+// errWaits says that nothing can be set running before what the project names is there.
+var errWaits = errors.New("what the project names is awaited")
+
+// setUp sets the syncer and the logger running, or stops them. While a key or a certificate that was there before is missing, what
+// runs goes on: a Secret that is being replaced must not cost anybody a value.
 func (r *StatsigProjectReconciler) setUp(ctx context.Context, s *projectScope) error {
 	key := client.ObjectKeyFromObject(s.project)
 	switch {
 	case s.project.Spec.Suspend:
 		r.Runtimes.Remove(key)
-	case s.key.reason != "":
-		s.setUpErr = errWaitsForKey
+	case s.key.reason != "" || s.missing != nil:
+		s.setUpErr = errWaits
 		r.Runtimes.settle(key)
 	default:
-		if s.setUpErr = r.Runtimes.ensure(ctx, s.project, s.key.key); s.setUpErr != nil {
+		if s.setUpErr = r.Runtimes.ensure(ctx, s.project, s.references); s.setUpErr != nil {
 			r.Runtimes.settle(key)
 		}
 	}
 	s.running, _ = r.Runtimes.lookup(key)
+	s.candidate = r.Runtimes.candidate(key)
 	return nil
 }
 

@@ -34,7 +34,8 @@ func computeProjectStatus(s *projectScope, scrub func(string) string) {
 		status.Bindings = clampInt32(s.bindings)
 	}
 	if s.running != nil {
-		status.Specs = specsStatus(s.running.state(), scrub)
+		state := s.running.state()
+		status.Specs, status.Held = specsStatus(state, scrub), s.running.heldSpecs(state, scrub)
 		if counted := eventsStatus(s.running); counted != nil {
 			status.Events = counted
 		}
@@ -54,12 +55,14 @@ func projectReady(s *projectScope, credentials, specs verdict) verdict {
 		return isFalse(v1alpha1.ReasonSuspended, "spec.suspend is true. Values that were written stay.")
 	case s.phaseErr != nil:
 		return isFalse(v1alpha1.ReasonInternalError, sentence(s.phaseErr)+" It is retried.")
-	case s.setUpErr != nil && !errors.Is(s.setUpErr, errWaitsForKey):
+	case s.setUpErr != nil && !errors.Is(s.setUpErr, errWaits):
 		return isStalled(v1alpha1.ReasonInvalid, sentence(s.setUpErr))
 	case credentials.status != metav1.ConditionTrue && credentials.reason != v1alpha1.ReasonPending:
 		return credentials
-	case specs.reason == v1alpha1.ReasonLate:
-		return isTrue(v1alpha1.ReasonLate, specs.message)
+	case s.missing != nil:
+		return isStalled(s.missing.reason, s.missing.message+" Create it, or name another one; what runs goes on.")
+	case specs.reason == v1alpha1.ReasonLate, specs.reason == v1alpha1.ReasonHeld:
+		return isTrue(specs.reason, specs.message)
 	case specs.status != metav1.ConditionTrue:
 		return specs
 	default:
@@ -76,7 +79,7 @@ func credentialsVerdict(s *projectScope) verdict {
 	case s.running == nil:
 		return isUnknown(v1alpha1.ReasonPending, "The SDK key has not been tried yet.")
 	}
-	state := s.running.state()
+	state := s.judged()
 	switch {
 	case isRefused(s):
 		return isStalled(v1alpha1.ReasonUnauthorized, fmt.Sprintf(
@@ -84,11 +87,31 @@ func credentialsVerdict(s *projectScope) verdict {
 			s.project.Spec.SDKKeySecretRef.Name))
 	case !state.Attempted:
 		return isUnknown(v1alpha1.ReasonPending, "The SDK key has not been tried yet.")
-	case state.Err != nil && state.LastSuccess.IsZero():
+	case state.Err != nil && (state.LastSuccess.IsZero() || state.Stale):
 		return isUnknown(v1alpha1.ReasonPending, "No source has answered yet, so the SDK key has not been judged.")
+	case isKeyless(state.SourceName):
+		return isTrue(v1alpha1.ReasonNotRequired, "The source in use asks for no SDK key.")
 	default:
 		return isTrue(v1alpha1.ReasonAccepted, "The SDK key is accepted.")
 	}
+}
+
+// isKeyless reports whether sources of a type answer whatever the key.
+func isKeyless(source string) bool {
+	switch v1alpha1.SourceType(source) {
+	case v1alpha1.SourceConfigMap, v1alpha1.SourceFile, v1alpha1.SourceDataStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// judged is the state of what the spec asks for, which may still be tried while its predecessor serves.
+func (s *projectScope) judged() specsync.State {
+	if s.candidate != nil {
+		return s.candidate.state()
+	}
+	return s.running.state()
 }
 
 // isRefused reports whether a source refuses the SDK key.
@@ -96,7 +119,7 @@ func isRefused(s *projectScope) bool {
 	if s.running == nil {
 		return false
 	}
-	state := s.running.state()
+	state := s.judged()
 	return errors.Is(state.Err, specsync.ErrUnauthorized) || errors.Is(state.Skipped, specsync.ErrUnauthorized)
 }
 
@@ -107,24 +130,28 @@ func specsVerdict(s *projectScope) verdict {
 	if s.running == nil {
 		return isUnknown(v1alpha1.ReasonPending, "No source has been asked yet.")
 	}
-	state := s.running.state()
+	state := s.judged()
 	age := s.now.Sub(state.LastSuccess)
 	switch {
 	case !state.Attempted:
 		return isUnknown(v1alpha1.ReasonPending, "The first answer is awaited.")
+	case state.Err == nil && state.Held != nil:
+		return isUnknown(v1alpha1.ReasonHeld, fmt.Sprintf("There are newer specs with the hash %s, held by spec.changeGuard: %s. "+
+			"The previous ones stay in use until annotation %s has that hash.",
+			shortHash(state.Held.Snapshot.Hash()), state.Held.Message, v1alpha1.ApproveAnnotation))
 	case state.Err == nil && state.IDListsErr != nil:
 		return isTrue(v1alpha1.ReasonSynced,
 			"The specs are as new as the sources have them. Not all ID lists are: "+sentence(state.IDListsErr))
 	case state.Err == nil:
 		return isTrue(v1alpha1.ReasonSynced, "The specs are as new as the sources have them.")
 	case errors.Is(state.Err, specsync.ErrWrongProject):
-		return isFalse(v1alpha1.ReasonWrongProject, withServing(state, "The source offers specs made for another SDK key."))
+		return isFalse(v1alpha1.ReasonWrongProject, "The source offers specs made for another SDK key."+s.meanwhile())
 	case errors.Is(state.Err, specsync.ErrMalformed), errors.Is(state.Err, specsync.ErrTooLarge):
-		return isFalse(v1alpha1.ReasonMalformed, withServing(state, sentence(state.Err)))
+		return isFalse(v1alpha1.ReasonMalformed, sentence(state.Err)+s.meanwhile())
 	case state.Snapshot == nil && errors.Is(state.Err, specsync.ErrNoSpecs):
-		return isFalse(v1alpha1.ReasonNoValues, "The source answers, but has no specs for this SDK key.")
+		return isFalse(v1alpha1.ReasonNoValues, "The source answers, but has no specs for this SDK key."+s.meanwhile())
 	case state.Snapshot == nil:
-		return isFalse(v1alpha1.ReasonFetchFailed, sentence(state.Err)+" Entries keep their values or take their defaults.")
+		return isFalse(v1alpha1.ReasonFetchFailed, sentence(state.Err)+s.meanwhile())
 	case age >= failAfter(s.project):
 		return isFalse(v1alpha1.ReasonStale, fmt.Sprintf("No source has confirmed the specs for %s. The last good ones stay in use. %s",
 			failAfter(s.project), sentence(state.Err)))
@@ -136,12 +163,16 @@ func specsVerdict(s *projectScope) verdict {
 	}
 }
 
-// withServing adds what is served meanwhile.
-func withServing(state specsync.State, message string) string {
-	if state.Snapshot == nil {
-		return message + " There are no earlier ones: entries keep their values or take their defaults."
+// meanwhile says what is served while the specs that are asked for are not to be had.
+func (s *projectScope) meanwhile() string {
+	switch {
+	case s.candidate != nil:
+		return " What served before goes on until that is mended."
+	case s.running.state().Snapshot != nil:
+		return " The previous ones stay in use."
+	default:
+		return " There are no earlier ones: entries keep their values or take their defaults."
 	}
-	return message + " The previous ones stay in use."
 }
 
 func eventsVerdict(s *projectScope) verdict {

@@ -136,7 +136,7 @@ func TestConditionsOfAProjectByItsKey(t *testing.T) {
 	refused := failing(&specsync.StatusError{Code: 403})
 	secretMissing := func(s *projectScope) {
 		s.key.reason, s.key.message = v1alpha1.ReasonSecretNotFound, "Secret statsig does not exist."
-		s.setUpErr = errWaitsForKey
+		s.setUpErr = errWaits
 	}
 	notRun := func(credentials string) map[string]string {
 		return map[string]string{"SpecsFresh": "Unknown Pending", "EventsFlowing": "Unknown Pending", "CredentialsValid": credentials}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -32,6 +34,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/events"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 )
 
@@ -62,7 +65,7 @@ func TestMain(m *testing.M) {
 	log := zap.New(zap.WriteTo(&processLog))
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
-	if err := RegisterMetrics(); err != nil {
+	if err := registerCounters(); err != nil {
 		panic(err)
 	}
 	code := m.Run()
@@ -119,32 +122,46 @@ func (p *controlPlane) start() error {
 	return p.admitOperator()
 }
 
-// admitOperator makes a user who may do what config/rbac/role.yaml says, and nothing else.
+// operatorNamespace is where the operators keep specs.
+const operatorNamespace = "statsig-operator-system"
+
+// admitOperator makes a user who may do what config/rbac says, and nothing else.
 func (p *controlPlane) admitOperator() error {
-	text, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
-	if err != nil {
+	role, snapshots := &rbacv1.ClusterRole{}, &rbacv1.Role{}
+	if err := errors.Join(readRBAC("role.yaml", role), readRBAC("snapshot_role.yaml", snapshots)); err != nil {
 		return err
 	}
-	role := &rbacv1.ClusterRole{}
-	if err := yaml.Unmarshal(text, role); err != nil {
-		return err
-	}
+	snapshots.Namespace = operatorNamespace
 	user, err := p.env.AddUser(envtest.User{Name: operatorUser}, rest.CopyConfig(p.config))
 	if err != nil {
 		return err
 	}
 	p.operator = user.Config()
+	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}}
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: operatorUser},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+		ObjectMeta: metav1.ObjectMeta{Name: operatorUser}, Subjects: subjects,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}
+	local := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorUser}, Subjects: subjects,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: snapshots.Name},
 	}
 	c, err := client.New(p.config, client.Options{Scheme: p.scheme})
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
-	return errors.Join(c.Create(ctx, role), c.Create(ctx, binding))
+	return errors.Join(c.Create(ctx, role), c.Create(ctx, binding),
+		c.Create(ctx, namespace), c.Create(ctx, snapshots), c.Create(ctx, local))
+}
+
+func readRBAC(name string, into client.Object) error {
+	text, err := os.ReadFile(filepath.Join("..", "config", "rbac", name))
+	if err != nil {
+		return err
+	}
+	return yaml.Unmarshal(text, into)
 }
 
 func (p *controlPlane) stop() error {
@@ -188,6 +205,10 @@ type operatorOptions struct {
 	// requests counts its requests to the API server, or makes them fail.
 	requests *apiRequests
 	specsDir string
+	// snapshots is where it keeps specs; nowhere by default.
+	snapshots string
+	// spool is where events wait on disk; in memory by default.
+	spool string
 }
 
 // operator is a manager with the controllers of this package, as cmd/manager runs it.
@@ -196,10 +217,12 @@ type operator struct {
 	activity *activity
 	scrubber *secret.Scrubber
 	// log is what reached the log, through the scrubber.
-	log    *lockedBuffer
-	cancel context.CancelFunc
-	ended  chan struct{}
-	err    error
+	log *lockedBuffer
+	// webhooks answers Statsig's webhooks.
+	webhooks http.Handler
+	cancel   context.CancelFunc
+	ended    chan struct{}
+	err      error
 }
 
 // startOperator runs an operator until the test ends, or stop is called.
@@ -232,15 +255,16 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	op.cancel = cancel
-	run, err := Setup(ctx, mgr, Options{
-		Version: "story", ClusterName: "test-cluster", Scrubber: op.scrubber, Now: o.now, SpecsDir: o.specsDir,
+	running, err := Setup(ctx, mgr, Options{
+		Version: "story", ClusterName: "test-cluster", Scrubber: op.scrubber, Now: o.now, SpecsDir: o.specsDir, SnapshotNamespace: o.snapshots, Spool: events.SpoolOptions{Dir: o.spool},
 	})
 	if err != nil {
 		t.Fatalf("setting up the controllers: %v", err)
 	}
+	op.webhooks = running.Webhooks()
 	go func() {
 		defer close(op.ended)
-		op.err = run(ctx)
+		op.err = running.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		op.stop(t)

@@ -113,7 +113,7 @@ func newSmall(t testing.TB) (*FlagBindingReconciler, *smallCluster, ctrl.Request
 		},
 	}
 	runtimes := NewRuntimes(&secret.Scrubber{}, "test", "")
-	runtimes.replace(name, runDemoProject(t, runtimes))
+	runtimes.byProject[name] = runDemoProject(t, runtimes)
 	r := &FlagBindingReconciler{
 		Client: cluster, Live: cluster, Runtimes: runtimes, Recorder: events.NewFakeRecorder(10),
 		Now: func() time.Time { return time.Unix(1_767_000_000, 0) },

@@ -96,13 +96,13 @@ func startOperator(ctx context.Context, t *testing.T) client.Client {
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)
 	}
-	run, err := controllers.Setup(ctx, mgr, controllers.Options{Version: "test", Now: time.Now})
+	operator, err := controllers.Setup(ctx, mgr, controllers.Options{Version: "test", Now: time.Now})
 	if err != nil {
 		t.Fatalf("setting up the controllers: %v", err)
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- run(running) }()
+	go func() { ended <- operator.Run(running) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

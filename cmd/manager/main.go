@@ -81,14 +81,17 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.RegisterMetrics(); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
-	operate, err := controllers.Setup(ctx, mgr, controllers.Options{
+	operator, err := controllers.Setup(ctx, mgr, controllers.Options{
 		Version: version, ClusterName: o.clusterName, SpecsDir: o.specsDir, Concurrency: o.concurrency, Scrubber: scrubber,
-		Now: time.Now,
+		SnapshotNamespace: o.snapshotSpace, SnapshotDir: o.snapshotDir, Spool: o.spool(), Now: time.Now,
 	})
 	if err != nil {
+		return err
+	}
+	if err := operator.RegisterMetrics(); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	if err := addWebhooks(ctx, mgr, o, operator.Webhooks()); err != nil {
 		return err
 	}
 	// Neither probe asks Statsig: an outage there must not restart the operator, which would serve the last good values.
@@ -99,7 +102,7 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 		return fmt.Errorf("adding the readiness probe: %w", err)
 	}
 	ctrl.Log.Info("Starting the manager", "version", version)
-	if err := operate(ctx); err != nil {
+	if err := operator.Run(ctx); err != nil {
 		return fmt.Errorf("running the manager: %w", err)
 	}
 	return nil

@@ -6,7 +6,13 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/statsig-operator/statsig-operator/pkg/events"
+	"github.com/statsig-operator/statsig-operator/pkg/events/spool"
 )
+
+// minSpoolBytes is what a project's spool needs at least.
+const minSpoolBytes = 16 << 20
 
 // options are the manager's flags.
 type options struct {
@@ -18,6 +24,13 @@ type options struct {
 	leaderNamespace  string
 	clusterName      string
 	specsDir         string
+	snapshotSpace    string
+	snapshotDir      string
+	spoolDir         string
+	spoolBytes       int64
+	spoolSync        string
+	webhookAddress   string
+	webhookCertDir   string
 	concurrency      int
 	qps              float32
 	burst            int
@@ -39,6 +52,19 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 		"Namespace of the leader election lease. Default: the manager's own.")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "Value of cluster.name in user expressions.")
 	flags.StringVar(&o.specsDir, "specs-dir", "", "Directory that sources of type File are read from. Default: none, such sources are refused.")
+	flags.StringVar(&o.snapshotSpace, "snapshot-namespace", "",
+		"Namespace of the Secrets that keep the last good specs (snapshot.store Secret). Default: none, they are kept in memory.")
+	flags.StringVar(&o.snapshotDir, "snapshot-dir", "",
+		"Directory that keeps the last good specs of projects with snapshot.store Volume. Default: none, such projects are refused.")
+	flags.StringVar(&o.spoolDir, "events-spool-dir", "",
+		"Directory where events wait for delivery, so that a crash loses none. Default: none, they wait in memory.")
+	flags.Int64Var(&o.spoolBytes, "events-spool-max-bytes", 256<<20,
+		"Largest size of each project's part of --events-spool-dir; beyond it the oldest events are dropped.")
+	flags.StringVar(&o.spoolSync, "events-spool-sync", "Interval",
+		"When the spool is flushed to the device: Always, Interval (each second) or Never.")
+	flags.StringVar(&o.webhookAddress, "webhook-bind-address", "0", `Address where Statsig's webhooks are answered; "0" switches it off.`)
+	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "",
+		"Directory with tls.crt and tls.key for the webhooks, read again when they change. Default: none, plain HTTP behind an ingress.")
 	flags.IntVar(&o.concurrency, "concurrency", 4, "Number of FlagBindings reconciled at once.")
 	flags.Float32Var(&o.qps, "kube-api-qps", 100, "Requests a second to the API server, on average.")
 	flags.IntVar(&o.burst, "kube-api-burst", 200, "Requests to the API server in a burst.")
@@ -50,8 +76,23 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.watchedNamespace, "namespaces", nil, "Namespaces to watch. Default: all.")
 }
 
+// spoolPolicies are the values of --events-spool-sync.
+var spoolPolicies = map[string]spool.SyncPolicy{
+	"Always": spool.SyncAlways, "Interval": spool.SyncInterval, "Never": spool.SyncNever,
+}
+
+func (o *options) spool() events.SpoolOptions {
+	return events.SpoolOptions{Dir: o.spoolDir, MaxBytes: o.spoolBytes, Fsync: spoolPolicies[o.spoolSync]}
+}
+
 func (o *options) validate() error {
 	var errs []error
+	if _, known := spoolPolicies[o.spoolSync]; !known {
+		errs = append(errs, fmt.Errorf("--events-spool-sync is %q, but must be Always, Interval or Never", o.spoolSync))
+	}
+	if o.spoolBytes < minSpoolBytes {
+		errs = append(errs, fmt.Errorf("--events-spool-max-bytes is %d, but must be at least %d", o.spoolBytes, minSpoolBytes))
+	}
 	if o.concurrency < 1 {
 		errs = append(errs, fmt.Errorf("--concurrency is %d, but must be at least 1", o.concurrency))
 	}
