@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +26,13 @@ type projectReferences struct {
 	redis map[string]redisCredentials
 	// webhook is the signing secret; zero without spec.webhook.
 	webhook secret.Key
+}
+
+// certificates is a hash of the certificates and the key.
+func (r *projectReferences) certificates() string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %q %q", r.transport.TLS.CABundle, r.transport.TLS.Certificate, r.transport.TLS.Key.Reveal())
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // redisCredentials are what a Redis server asks for.
@@ -55,13 +64,12 @@ func (r *StatsigProjectReconciler) resolveReferences(ctx context.Context, s *pro
 		name := source.DataStore.Redis.CredentialsSecretRef.Name
 		data := read.secret(ctx, name)
 		refs.redis[name] = redisCredentials{
-			username: string(data[usernameKey]), password: secret.NewKey(string(read.value(data, "Secret", name, passwordKey))),
+			username: string(trimmed(data[usernameKey])), password: read.password(data, name, passwordKey),
 		}
 	}
 	if webhook := s.project.Spec.Webhook; webhook != nil {
 		ref := webhook.SigningSecretRef
-		text := read.value(read.secret(ctx, ref.Name), "Secret", ref.Name, ref.Key)
-		refs.webhook = secret.NewKey(string(trimmed(text)))
+		refs.webhook = read.password(read.secret(ctx, ref.Name), ref.Name, ref.Key)
 	}
 	if read.err != nil {
 		return read.err
@@ -85,8 +93,8 @@ func (r *referenceReader) transport(ctx context.Context, spec *v1alpha1.Transpor
 	options := transport.Options{ProxyURL: spec.ProxyURL, NoProxy: spec.NoProxy}
 	if ref := spec.ProxyCredentialsSecretRef; ref != nil {
 		data := r.secret(ctx, ref.Name)
-		options.ProxyUsername = string(r.value(data, "Secret", ref.Name, usernameKey))
-		options.ProxyPassword = secret.NewKey(string(r.value(data, "Secret", ref.Name, passwordKey)))
+		options.ProxyUsername = string(trimmed(r.value(data, "Secret", ref.Name, usernameKey)))
+		options.ProxyPassword = r.password(data, ref.Name, passwordKey)
 	}
 	if ref := spec.ClientCertificateSecretRef; ref != nil {
 		data := r.secret(ctx, ref.Name)
@@ -145,4 +153,9 @@ func (r *referenceReader) value(data map[string][]byte, kind, name, key string) 
 		r.missing = &refProblem{v1alpha1.ReasonRefNotFound, fmt.Sprintf("%s %s has no value under %s.", kind, name, key)}
 	}
 	return data[key]
+}
+
+// password is a value of a Secret, without the line break at its end that a file leaves.
+func (r *referenceReader) password(data map[string][]byte, name, key string) secret.Key {
+	return secret.NewKey(string(trimmed(r.value(data, "Secret", name, key))))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -70,6 +71,9 @@ func (p *projectRuntime) stop(successor *projectRuntime) {
 		p.unsubscribe()
 	}
 	p.lease.Release()
+	if p.transport != nil && (successor == nil || successor.transport != p.transport) {
+		p.transport.CloseIdleConnections()
+	}
 	if p.endLogger != nil && (successor == nil || successor.logger != p.logger) {
 		p.endLogger()
 	}
@@ -77,11 +81,17 @@ func (p *projectRuntime) stop(successor *projectRuntime) {
 }
 
 // identityOf is equal for projects that would have the same running. What is renewed in place is left out: certificates, the
-// credentials of proxies and data stores.
+// credentials of proxies and data stores. A stream can't be renewed, so the certificates for one count.
 func identityOf(project *v1alpha1.StatsigProject, refs *projectReferences) string {
 	spec := project.Spec
+	streamed := ""
+	for _, source := range sourcesOf(project) {
+		if strings.HasPrefix(source.Address, schemeGRPCS+"://") {
+			streamed = refs.certificates()
+		}
+	}
 	return identity(refs.key, spec.Environment, spec.Specs, spec.IDLists, spec.Snapshot, spec.ChangeGuard != nil, spec.Transport,
-		spec.Evaluation, spec.Overrides, spec.Events, refs.webhook.Fingerprint())
+		spec.Evaluation, spec.Overrides, spec.Events, refs.webhook.Fingerprint(), streamed)
 }
 
 // loggerIdentityOf is equal for projects that would send the same events to the same place.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/eval/useragent"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
+	"github.com/statsig-operator/statsig-operator/pkg/sync/grpcsource"
 	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
@@ -98,6 +100,51 @@ func TestSyncersAreSetUpAsTheSpecSays(t *testing.T) {
 	options, err = r.syncOptions(&projectRuntime{}, newProject("b").Sources(fileSource).Obj(), &projectReferences{})
 	if err != nil || options.Client != nil || options.IDLists.Enabled || options.Interval != 0 {
 		t.Errorf("options of a file without a key: want no client, no lists and defaults, got %+v, %v", options, err)
+	}
+}
+
+func TestEveryTypeOfSourceIsSetUp(t *testing.T) {
+	redis := &v1alpha1.RedisStore{Address: "redis:6379", TLS: true, CredentialsSecretRef: &v1alpha1.LocalRef{Name: "redis"}, Database: 2}
+	refs := withKey(testKey)
+	refs.redis = map[string]redisCredentials{"redis": {"reader", secret.NewKey("open-sesame")}}
+	for name, tc := range map[string]struct {
+		source      v1alpha1.SpecsSource
+		want        specsync.Source
+		wantIDLists bool
+	}{
+		"Statsig's CDN":            {v1alpha1.SpecsSource{Type: v1alpha1.SourceCDN}, &specsync.HTTPSource{}, true},
+		"A forward proxy, polled":  {v1alpha1.SpecsSource{Type: v1alpha1.SourceForwardProxy, Address: "http://proxy:8000"}, &specsync.ForwardProxySource{}, true},
+		"A forward proxy's stream": {v1alpha1.SpecsSource{Type: v1alpha1.SourceForwardProxy, Address: "grpc://proxy:50051"}, &grpcsource.Source{}, false},
+		"A stream over TLS":        {v1alpha1.SpecsSource{Type: v1alpha1.SourceForwardProxy, Address: "grpcs://proxy:50051/"}, &grpcsource.Source{}, false},
+		"Redis": {v1alpha1.SpecsSource{Type: v1alpha1.SourceDataStore, DataStore: &v1alpha1.DataStore{
+			Redis: redis, Keys: v1alpha1.DataStoreKeysReadable,
+		}}, &specsync.DataStoreSource{}, false},
+		"A Secret": {v1alpha1.SpecsSource{Type: v1alpha1.SourceDataStore, DataStore: &v1alpha1.DataStore{
+			SecretRef: &v1alpha1.LocalRef{Name: "store"},
+		}}, &specsync.DataStoreSource{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Runtimes{Scrubber: &secret.Scrubber{}, Live: fakeCluster(t)}
+			project := newProject("a").Sources(tc.source).Obj()
+			for _, encoding := range []v1alpha1.SpecsEncoding{"", v1alpha1.EncodingJSON, v1alpha1.EncodingProtobuf} {
+				project.Spec.Specs.Encoding = encoding
+				options, err := r.syncOptions(&projectRuntime{}, project, refs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := reflect.TypeOf(options.Sources[0]), reflect.TypeOf(tc.want); got != want || len(options.Sources) != 1 {
+					t.Errorf("encoding %q: want one source, a %s, got %d, a %s", encoding, want, len(options.Sources), got)
+				}
+				if options.Sources[0].Name() != string(tc.source.Type) || options.IDLists.Enabled != tc.wantIDLists {
+					t.Errorf("name %s, ID lists %v", options.Sources[0].Name(), options.IDLists.Enabled)
+				}
+			}
+			project.Spec.Specs.FallbackToStatsig = true
+			options, err := r.syncOptions(&projectRuntime{}, project, refs)
+			if err != nil || options.Sources[len(options.Sources)-1].Name() != "CDN" {
+				t.Errorf("the last source: want the CDN, got %v, %v", options.Sources, err)
+			}
+		})
 	}
 }
 

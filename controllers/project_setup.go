@@ -123,8 +123,12 @@ func (r *Runtimes) setTransport(
 		}
 	}
 	next.renewals = append(next.renewals, func(refs *projectReferences) error {
-		if _, err := next.transport.Update(refs.transport); err != nil {
+		changed, err := next.transport.Update(refs.transport)
+		if err != nil {
 			return fmt.Errorf("spec.transport: %w", err)
+		}
+		if changed && next.lease != nil {
+			next.lease.Syncer().Wake()
 		}
 		return nil
 	})

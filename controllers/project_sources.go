@@ -10,6 +10,7 @@ import (
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
+	"github.com/statsig-operator/statsig-operator/pkg/sync/grpcsource"
 	"github.com/statsig-operator/statsig-operator/pkg/sync/redisstore"
 )
 
@@ -29,15 +30,9 @@ func (r *Runtimes) newSource(
 	case v1alpha1.SourceConfigMap:
 		return newConfigMapSource(r.Live, project.Namespace, *spec.ConfigMapRef), nil
 	case v1alpha1.SourceFile:
-		if r.SpecsDir == "" {
-			return nil, errors.New("the manager was started without --specs-dir, so there are no files to read")
-		}
-		if !filepath.IsLocal(spec.Path) {
-			return nil, fmt.Errorf("the path %s leads out of the specs directory", spec.Path)
-		}
-		return specsync.NewFileSource(filepath.Join(r.SpecsDir, spec.Path))
+		return r.newFileSource(spec.Path)
 	case v1alpha1.SourceForwardProxy:
-		return specsync.NewForwardProxySource(c, spec.Address)
+		return newForwardProxySource(project, spec.Address, refs, c)
 	case v1alpha1.SourceDataStore:
 		store, err := r.newDataStore(next, project, spec.DataStore, refs)
 		if err != nil {
@@ -49,8 +44,56 @@ func (r *Runtimes) newSource(
 		}
 		return specsync.NewDataStoreSource(c, store, options)
 	default:
-		return specsync.NewHTTPSource(c, string(spec.Type), baseURL(spec))
+		source, err := specsync.NewHTTPSource(c, string(spec.Type), baseURL(spec))
+		if err != nil || !wantsProtobuf(project) {
+			return source, err
+		}
+		return source.WithProtobuf(), nil
 	}
+}
+
+func (r *Runtimes) newFileSource(path string) (specsync.Source, error) {
+	if r.SpecsDir == "" {
+		return nil, errors.New("the manager was started without --specs-dir, so there are no files to read")
+	}
+	if !filepath.IsLocal(path) {
+		return nil, fmt.Errorf("the path %s leads out of the specs directory", path)
+	}
+	return specsync.NewFileSource(filepath.Join(r.SpecsDir, path))
+}
+
+// newForwardProxySource polls the proxy or listens to its stream, as the scheme of the address says.
+func newForwardProxySource(
+	project *v1alpha1.StatsigProject, address string, refs *projectReferences, c *specsync.Client,
+) (specsync.Source, error) {
+	scheme, host, _ := strings.Cut(address, "://")
+	options := grpcsource.Options{Address: strings.TrimRight(host, "/"), Key: refs.key}
+	switch scheme {
+	case schemeGRPC:
+	case schemeGRPCS:
+		config, err := refs.transport.TLS.Config()
+		if err != nil {
+			return nil, err
+		}
+		options.TLS = config
+	default:
+		source, err := specsync.NewForwardProxySource(c, address)
+		if err != nil || !wantsProtobuf(project) {
+			return source, err
+		}
+		return source.WithProtobuf(), nil
+	}
+	return grpcsource.New(options)
+}
+
+// The schemes of forward proxies that stream.
+const (
+	schemeGRPC  = "grpc"
+	schemeGRPCS = "grpcs"
+)
+
+func wantsProtobuf(project *v1alpha1.StatsigProject) bool {
+	return project.Spec.Specs != nil && project.Spec.Specs.Encoding == v1alpha1.EncodingProtobuf
 }
 
 func (r *Runtimes) newDataStore(

@@ -166,6 +166,7 @@ func (d *demo) runManager(ctx context.Context, kubeconfig string) error {
 		Name: managerName, Path: filepath.Join(d.dir, "bin", "manager"), Env: []string{"KUBECONFIG=" + kubeconfig},
 		Args: []string{
 			"--leader-election-namespace=" + operatorNamespace, "--cluster-name=demo",
+			"--snapshot-namespace=" + operatorNamespace, "--events-spool-dir=" + filepath.Join(d.dir, "spool"),
 			"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0",
 		},
 	})
