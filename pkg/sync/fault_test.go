@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -17,7 +18,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -156,7 +156,7 @@ func (r *rig) heal(t *testing.T) {
 	r.unknown.Store(false)
 	r.statsig.Heal()
 	r.proxy.Toxics.ResetToxics(t.Context())
-	if err := r.proxy.Start(); err != nil && err != toxiproxy.ErrProxyAlreadyStarted {
+	if err := r.proxy.Start(); err != nil && !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
 		t.Fatal(err)
 	}
 }
@@ -210,25 +210,19 @@ func gzipped(text string) []byte {
 	return b.Bytes()
 }
 
-// bomb is small and becomes larger than any document may be.
-var bomb = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	zeros := make([]byte, 1<<20)
-	for range MaxDocumentBytes>>20 + 1 {
-		_, _ = z.Write(zeros)
+// bomb is a zstd frame of a few kilobytes that becomes larger than any document may be: blocks that repeat one byte.
+func bomb() []byte {
+	const blockSize = 128 << 10
+	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38} // the magic number, no options, a window of one block
+	for range MaxDocumentBytes/blockSize + 1 {
+		header := uint32(blockSize<<3 | 1<<1) // not the last one, and of the type that repeats
+		frame = append(frame, byte(header), byte(header>>8), byte(header>>16), ' ')
 	}
-	_ = z.Close()
-	return b.Bytes()
-})
+	return append(frame, 1, 0, 0) // the last one, which is empty
+}
 
 // zipped answers with these bytes and says that they are compressed.
-func zipped(content []byte) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(content)
-	}
-}
+func zipped(content []byte) http.HandlerFunc { return encoded("gzip", string(content)) }
 
 // partly answers with the first half of a text and then keeps the connection.
 func partly(text string) http.HandlerFunc {
@@ -257,6 +251,8 @@ func TestFaults(t *testing.T) {
 		want Outcome
 		// wantRequests is how many requests arrive, 0 for at most two a poll.
 		wantRequests int64
+		// polls is how often it is tried, 0 for faultPolls.
+		polls int
 	}{
 		"refused":     {harm: func(_ *testing.T, r *rig) { r.proxy.Stop() }, want: OutcomeError},
 		"reset":       {harm: func(t *testing.T, r *rig) { t.Helper(); r.toxic(t, "reset_peer", `"timeout":0`) }, want: OutcomeError},
@@ -283,7 +279,7 @@ func TestFaults(t *testing.T) {
 		"compression with a flipped bit": {
 			harm: answering(zipped(func() []byte { b := gzipped(newer); b[len(b)/2] ^= 4; return b }())), want: OutcomeMalformed,
 		},
-		"a decompression bomb": {harm: answering(zipped(bomb())), want: OutcomeTooLarge},
+		"a decompression bomb": {harm: answering(encoded("zstd", string(bomb()))), want: OutcomeTooLarge, polls: 1},
 		"a redirect to another host": {
 			harm: answering(http.RedirectHandler("http://127.0.0.2:1/", http.StatusFound).ServeHTTP), want: OutcomeError,
 		},
@@ -325,6 +321,9 @@ func TestFaults(t *testing.T) {
 			if tc.options.timeout == 0 {
 				tc.options.timeout = 30 * time.Second
 			}
+			if tc.polls == 0 {
+				tc.polls = faultPolls
+			}
 			r := newRig(t, tc.options)
 			r.pollUntil(t, "first")
 			good := r.syncer.State()
@@ -333,7 +332,7 @@ func TestFaults(t *testing.T) {
 			r.statsig.SetSpecs([]byte(newer))
 			tc.harm(t, r)
 			before := r.requests.Load()
-			for i := range faultPolls {
+			for i := range tc.polls {
 				got := r.poll(t.Context())
 				if got.Snapshot != good.Snapshot || !got.LastSuccess.Equal(good.LastSuccess) || got.ConsecutiveFailures != i+1 {
 					t.Errorf("poll %d: %+v", i, got)
@@ -343,8 +342,8 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			requests := r.requests.Load() - before
-			if tc.wantRequests > 0 && requests != tc.wantRequests || requests > 2*faultPolls {
-				t.Errorf("%d polls made %d requests", faultPolls, requests)
+			if tc.wantRequests > 0 && requests != tc.wantRequests || requests > int64(2*tc.polls) {
+				t.Errorf("%d polls made %d requests", tc.polls, requests)
 			}
 
 			r.heal(t)

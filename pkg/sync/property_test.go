@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,8 @@ import (
 type world struct {
 	*listServer
 	random *rand.Rand
+	// seeing guards what follows; who holds it must not wait.
+	seeing sync.Mutex
 	// documents are those ever offered, by hash of their content, with their times.
 	documents map[string]int64
 	document  string
@@ -53,6 +56,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 // change offers a newer document, and more or other IDs.
 func (w *world) change(t *testing.T) {
 	t.Helper()
+	w.seeing.Lock()
+	defer w.seeing.Unlock()
 	w.time += 1 + w.random.Int64N(3)
 	names := make([]string, 1+w.random.IntN(5))
 	for i := range names {
@@ -94,10 +99,12 @@ func (w *world) faults(t *testing.T) []http.HandlerFunc {
 	cut := w.random.IntN(len(w.document))
 	old, trailing := gates(w.random.Int64N(w.time), "old"), w.document+"{"
 	// A project that starts without anything takes both, and text behind a document means nothing.
+	w.seeing.Lock()
 	for _, document := range []string{old, trailing} {
 		snapshot := snapshotOf(t, document)
 		w.documents[snapshot.Hash()] = snapshot.Time()
 	}
+	w.seeing.Unlock()
 	return []http.HandlerFunc{
 		status(http.StatusInternalServerError), status(http.StatusForbidden), status(http.StatusNotFound), stall,
 		body(w.document[:cut]), body(trailing), body(w.document), body("<html>"), body(""), body("null"), body(noUpdates), body(old),
@@ -127,6 +134,8 @@ func (w *world) turn(t *testing.T) {
 
 // see checks a state that is visible.
 func (w *world) see(s State) {
+	w.seeing.Lock()
+	defer w.seeing.Unlock()
 	wrong := func(format string, args ...any) { w.problems = append(w.problems, fmt.Sprintf(format, args...)) }
 	if s.Snapshot != nil {
 		offered, known := w.documents[s.Snapshot.Hash()]
@@ -189,10 +198,12 @@ func TestWhateverHappensACompleteDocumentIsServed(t *testing.T) {
 					case 1:
 						stop()
 						// What was not stored is not known after a restart; what was is never lost.
+						w.seeing.Lock()
 						w.served = 0
 						if stored := store.stored(); stored != nil {
 							w.served = stored.Time
 						}
+						w.seeing.Unlock()
 						s, stop = start()
 					default:
 						w.turn(t)

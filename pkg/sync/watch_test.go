@@ -106,9 +106,14 @@ func TestAWatcherWakesTheLoop(t *testing.T) {
 func TestAWatchThatEndsIsStartedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatched()
-		var ends []Outcome
+		var (
+			observing sync.Mutex
+			ends      []Outcome
+		)
 		o := Options{Sources: []Source{w}, Interval: time.Hour}
 		o.Observer = observerFunc(func(r Request) {
+			observing.Lock()
+			defer observing.Unlock()
 			if r.Outcome != OutcomeChanged {
 				ends = append(ends, r.Outcome)
 			}
@@ -130,9 +135,11 @@ func TestAWatchThatEndsIsStartedAgain(t *testing.T) {
 		if n := len(watches); n != 13 {
 			t.Errorf("want 13 watches, got %d", n)
 		}
+		observing.Lock()
 		if ends[0] != OutcomeError {
 			t.Errorf("outcome: got %s", ends[0])
 		}
+		observing.Unlock()
 		w.changed()
 		w.end <- nil
 		time.Sleep(2 * watchPause)

@@ -45,14 +45,15 @@ func syntheticDocuments(t testing.TB) map[string][]byte {
 }
 
 // The official SDK was asked once, for all these documents, whether it gives the same answers to the stream that Encode
-// writes as to the JSON: it does, with the exceptions named here and in TestWhatTheFormCannotSay.
+// writes as to the JSON. It does, but for those that TestWhatTheFormCannotSay names, and those with a target of 1e400: in
+// this form it refuses a number that no double holds, where in JSON it takes the condition for one that never matches.
 func TestSyntheticDocumentsAreTheSameInBothForms(t *testing.T) {
 	for name, document := range syntheticDocuments(t) {
-		if inexpressible[name] != "" {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			body, err := statsigpb.Encode(document)
+			if err != nil && strings.Contains(err.Error(), "there is no number for") {
+				t.Skipf("the form cannot say this: %v", err)
+			}
 			if err != nil {
 				t.Fatalf("Encode() = %v", err)
 			}

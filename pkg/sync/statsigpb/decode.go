@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -20,8 +21,11 @@ func (deltaError) Error() string { return "the delta cannot be applied" }
 
 func (deltaError) Is(target error) bool { return target == eval.ErrMalformed }
 
-// maxSkipped bounds Document.Skipped.
-const maxSkipped = 100
+// maxSkipped bounds Document.Skipped, and maxShown the bytes of a name in it and in errors.
+const (
+	maxSkipped = 100
+	maxShown   = 200
+)
 
 // Document is a decoded config specs document.
 type Document struct {
@@ -41,7 +45,7 @@ type Document struct {
 type Skipped struct {
 	// Section is the member of the document that it would stand in, "" when that could not be read either.
 	Section string
-	// Name is its name.
+	// Name is its name, the first 200 bytes of it.
 	Name string
 	// Reason says what is wrong with it.
 	Reason string
@@ -213,15 +217,20 @@ func (d *decoder) reuse(k kind, e envelope) error {
 	}
 	same, ok := base.sections[k].find(string(e.name))
 	if !ok || same.checksum == "" || same.checksum != string(e.checksum) {
-		return fmt.Errorf("%w: %q of %s is not held with that checksum", ErrDelta, e.name, sectionNames[k])
+		return fmt.Errorf("%w: %q of %s is not held with that checksum", ErrDelta, shown(e.name), sectionNames[k])
 	}
 	return d.next.put(k, same)
 }
 
 func (d *decoder) skip(section string, name []byte, reason error) {
 	if len(d.skipped) < maxSkipped {
-		d.skipped = append(d.skipped, Skipped{Section: section, Name: string(name), Reason: reason.Error()})
+		d.skipped = append(d.skipped, Skipped{Section: section, Name: shown(name), Reason: reason.Error()})
 	}
+}
+
+// shown makes a name from the network fit for an error.
+func shown(name []byte) string {
+	return strings.ToValidUTF8(string(name[:min(len(name), maxShown)]), "?")
 }
 
 // document makes the result.

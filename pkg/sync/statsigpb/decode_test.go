@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -151,6 +152,19 @@ func TestAnEntityThatCannotBeReadIsLeftOutAlone(t *testing.T) {
 				t.Errorf("the bad entity is there: %s", d.JSON)
 			}
 		})
+	}
+}
+
+func TestWhatIsSaidOfEntitiesLeftOutIsBounded(t *testing.T) {
+	bad := slices.Repeat([][]byte{envelope(gate, strings.Repeat("é", 1000), "", wire{}), envelope(gate, "\xff", "", wire{})}, 100)
+	d := decode(t, stream(append([][]byte{top()}, bad...)...), nil)
+	if len(d.Skipped) != 100 {
+		t.Errorf("%d entities are listed, want 100", len(d.Skipped))
+	}
+	for _, s := range d.Skipped {
+		if len(s.Name) > 200 || !utf8.ValidString(s.Name) {
+			t.Fatalf("the name is %q", s.Name)
+		}
 	}
 }
 

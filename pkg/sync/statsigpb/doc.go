@@ -21,7 +21,8 @@
 //
 // Snapshot stores, data stores, the evaluator and those who compare documents all speak JSON. With it there is one
 // decoder of rules, the one that is held against the official SDK, and a delta needs no state beside the document that
-// it was applied to. It costs about as much as decoding the JSON does.
+// it was applied to. Writing a whole document takes some two times as long as the evaluator then takes to decode it, and
+// is due only when it has changed; applying a small delta takes less than the decoding.
 //
 // Decode, Encode and EncodeDelta are pure functions and safe for concurrent use. An [Exchange] is not.
 package statsigpb

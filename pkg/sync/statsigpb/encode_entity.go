@@ -170,12 +170,13 @@ func asPercentage(b []byte, v gjson.Result) ([]byte, error) {
 // asAnyValue keeps the spelling of whatever is not a string, a boolean or a whole number.
 func asAnyValue(b []byte, v gjson.Result) ([]byte, error) {
 	var value []byte
-	switch whole, err := strconv.ParseInt(v.Raw, 10, 64); {
+	whole, err := strconv.ParseInt(v.Raw, 10, 64)
+	switch {
 	case v.Type == gjson.String:
 		value = appendText(value, 1, v.String())
 	case v.IsBool():
 		value = appendBool(value, 2, v.Bool())
-	case err == nil:
+	case err == nil && strconv.FormatInt(whole, 10) == v.Raw:
 		value = appendUint(value, 3, uint64(whole)) //nolint:gosec // an int64 travels as its bits
 	default:
 		value = appendText(value, 6, v.Raw)

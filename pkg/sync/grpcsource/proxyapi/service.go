@@ -56,8 +56,9 @@ func Register(server grpc.ServiceRegistrar, s Service) {
 	}, s)
 }
 
-// The gRPC library hands these functions what was registered, and has checked that it is a Service.
-
+// handleAsk gets what was registered, of which the gRPC library has checked that it is a Service.
+//
+//nolint:revive // the order of the arguments is the library's
 func handleAsk(h any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	r := &Request{}
 	if err := decode(r); err != nil {
@@ -66,6 +67,7 @@ func handleAsk(h any, ctx context.Context, decode func(any) error, _ grpc.UnaryS
 	return h.(Service).Ask(ctx, r)
 }
 
+// handleStream is handleAsk for streams.
 func handleStream(h any, stream grpc.ServerStream) error {
 	r := &Request{}
 	if err := stream.RecvMsg(r); err != nil {
