@@ -118,9 +118,9 @@ func TestNoConditionAllocates(t *testing.T) {
 
 // thousand are targets of which the last holds.
 func thousand() []any {
-	list := make([]any, 1000)
-	for i := range list {
-		list[i] = fmt.Sprintf("text %d", i)
+	list := make([]any, 0, 1001)
+	for i := range 1000 {
+		list = append(list, fmt.Sprintf("text %d", i))
 	}
 	return append(list, "some text")
 }

@@ -117,9 +117,9 @@ type scope struct {
 	// counted down for those.
 	nested int
 	steps  int
-	hops   int32
 	// collected counts exposures up to maxExposures.
-	collected   int32
+	collected   int
+	hops        uint8
 	unsupported bool
 	overridden  bool
 	failed      bool
@@ -274,8 +274,8 @@ func (s *scope) room(n, names int) int {
 		}
 		return n
 	}
-	n = min(n, maxExposures-int(s.collected))
-	s.collected += int32(n)
+	n = min(n, maxExposures-s.collected)
+	s.collected += n
 	return n
 }
 

@@ -38,8 +38,7 @@ func (e *Evaluator) Explain(r Ref, u *User, now time.Time) (Result, *Trace) {
 
 // tracer repeats an evaluation step by step, on a scope like that of an evaluation, and notes what happens. Its methods
 // follow those of scope that lead from one spec to the next; all that decides is asked of scope itself. It is kept apart
-// so that evaluations that nobody wants explained don't pay for it. Exposures are not collected: a hostile document can
-// multiply them without end.
+// so that evaluations that nobody wants explained don't pay for it. Exposures are not collected: the trace says as much.
 type tracer struct {
 	s scope
 	// open are the specs being shown, outermost first.
@@ -89,12 +88,14 @@ func (t *tracer) conclude(out *Trace, recognized bool) {
 	default:
 		out.Reason = string(ReasonRecognized)
 	}
-	if t.values -= len(s.res.Value); t.values < 0 {
-		out.Note = noteLongValues
-		out.answer(&Result{Pass: s.res.Pass, RuleID: s.res.RuleID, GroupName: s.res.GroupName})
-		return
+	shown := s.res
+	if t.values -= len(shown.Value); t.values < 0 {
+		shown.Value = ""
+		if out.Note == "" {
+			out.Note = noteLongValues
+		}
 	}
-	out.answer(&s.res)
+	out.answer(&shown)
 }
 
 // decide follows scope.evaluate.

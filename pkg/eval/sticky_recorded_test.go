@@ -44,7 +44,7 @@ func stickyStatements() map[string]stickyStatement {
 		`"rule_id":"7kGqFaUIGHjHJ5X7SOKJcM","group_name":"Test","secondary_exposures":[],` +
 		`"config_delegate":"experiment_with_many_params","time":1700000000000}}`
 	overrides, targeting := eval.Sticky{EnforceOverrides: true}, eval.Sticky{EnforceTargeting: true}
-	overridden := eval.UserAttributes{UserID: "exp_override_" + holdoutExperiment + "_controll"}
+	overridden := eval.UserAttributes{UserID: "exp_override_" + holdoutExperiment + "_control" + "l"} // as the document has it
 	inControl := eval.UserAttributes{UserID: "user-in-control"}
 	return map[string]stickyStatement{
 		"an experiment's value wins over an override rule": {

@@ -13,7 +13,7 @@ import (
 
 // StickyValue is what is kept of an answer so that a user gets it again. As JSON it has the form in which Statsig's
 // SDKs keep it, so that both can use the same storage.
-type StickyValue struct {
+type StickyValue struct { //nolint:recvcheck // a map of values is written by its elements, which have no address
 	// Value is the JSON object of the experiment or layer, "" for none.
 	Value     string
 	RuleID    string

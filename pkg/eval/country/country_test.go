@@ -1,46 +1,19 @@
 package country_test
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
+	"github.com/statsig-operator/statsig-operator/internal/conformance"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/country"
 )
 
 var _ eval.CountryLookup = (*country.Lookup)(nil)
 
-// TestConformance checks every address that Server Core was asked about.
-func TestConformance(t *testing.T) {
-	file, err := os.Open(filepath.FromSlash("../../../testdata/conformance/tables/ip_country.tsv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	zr, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lookup, rows := country.New(), 0
-	for scanner := bufio.NewScanner(zr); scanner.Scan(); rows++ {
-		// [ip, country], the country null when there is none.
-		var row [2]*string
-		if err := json.Unmarshal(scanner.Bytes(), &row); err != nil {
-			t.Fatalf("row %d: %v", rows, err)
-		}
-		got, ok := lookup.Country(*row[0])
-		if want := row[1]; ok != (want != nil) || ok && got != *want {
-			t.Errorf("Country(%q) = %q, %v, want row %s", *row[0], got, ok, scanner.Bytes())
-		}
-	}
-	if want := 13013; rows != want {
-		t.Errorf("the table has %d rows, want %d", rows, want)
-	}
+// TestCountriesOfTheOfficialSDK checks every address that Server Core was asked about.
+func TestCountriesOfTheOfficialSDK(t *testing.T) {
+	conformance.TestSuites(t, "../../..", conformance.SuiteCountries)
 }
 
 func TestCountryReadsAddressesLeniently(t *testing.T) {

@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/statsig-operator/statsig-operator/internal/conformance"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/useragent"
 )
@@ -20,27 +19,9 @@ type recorded struct {
 	want      eval.UserAgent
 }
 
-func TestFirstPartyConformance(t *testing.T) {
-	checkTable(t, "ua.first_party.jsonl.gz", useragent.FirstParty{}, 1)
-}
-
-func TestThirdPartyConformance(t *testing.T) {
-	checkTable(t, "ua.third_party.jsonl.gz", newThirdParty(t), thirdPartyStride)
-}
-
-// checkTable checks every cell of each stride-th row.
-func checkTable(t *testing.T, name string, parser eval.UserAgentParser, stride int) {
-	t.Helper()
-	rows := readTable(t, name)
-	if want := 5636; len(rows) != want {
-		t.Errorf("%s has %d rows, want %d", name, len(rows), want)
-	}
-	for i := 0; i < len(rows); i += stride {
-		row := rows[i]
-		if diff := cmp.Diff(row.want, parser.Parse(row.userAgent)); diff != "" {
-			t.Errorf("Parse(%q) (-want +got):\n%s", row.userAgent, diff)
-		}
-	}
+// TestUserAgentsOfTheOfficialSDK compares every cell of both tables.
+func TestUserAgentsOfTheOfficialSDK(t *testing.T) {
+	conformance.TestSuites(t, "../../..", conformance.SuiteUserAgents)
 }
 
 func readTable(tb testing.TB, name string) []recorded {

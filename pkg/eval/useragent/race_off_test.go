@@ -1,6 +1,0 @@
-//go:build !race
-
-package useragent_test
-
-// thirdPartyStride: every row is checked.
-const thirdPartyStride = 1
