@@ -192,3 +192,30 @@ func TestStoryWebhook(t *testing.T) {
 	}
 	s.awaitData("flags", flipped)
 }
+
+func TestStoryEventsSurviveTheirOperator(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, statsigtest.Options{Specs: simpleSpecs().JSON(t)})
+	options := operatorOptions{namespaces: []string{s.namespace}, spool: t.TempDir()}
+	project, binding := s.project(), s.binding("simple", asksGate("on", "on"), toConfigMap("flags"))
+	s.fail(statsigtest.Failure{Endpoint: statsigtest.EndpointEvents, Status: http.StatusServiceUnavailable})
+	s.create(s.secretWithKey(), project, binding)
+	first := startOperator(t, options)
+	s.awaitConditions(project, is{v1alpha1.ConditionEventsFlowing, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed, "retried"})
+	first.stop(t)
+	if events := s.statsig.Events(); len(events) > 0 {
+		t.Fatalf("%d events were delivered", len(events))
+	}
+
+	// The next operator tells the exposure anew, for it does not know what was told, and delivers what the first one left.
+	s.statsig.Heal(statsigtest.EndpointEvents)
+	startOperator(t, options)
+	events, err := s.statsig.WaitForEvents(t.Context(), 2)
+	must(t, err)
+	for _, event := range events {
+		if event.Metadata["gate"] != "on" {
+			t.Errorf("an event that nobody logged: %s", event.Raw)
+		}
+	}
+	s.awaitConditions(project, is{v1alpha1.ConditionEventsFlowing, metav1.ConditionTrue, v1alpha1.ReasonDelivered, ""})
+}

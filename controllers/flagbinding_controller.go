@@ -49,21 +49,26 @@ type FlagBindingReconciler struct {
 	watches  workloadWatches
 	// readiness serves exposures of mode PodReady.
 	readiness readiness
+	// rollouts serves the events of rollouts.
+	rollouts rollouts
 }
 
 // Reconcile brings the targets of one FlagBinding to the values that its project's rules give.
 func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	// What becomes of a pod from now on is seen in this reconcile, or waited for again.
+	r.readiness.forget(request.NamespacedName)
 	binding := &v1alpha1.FlagBinding{}
 	if err := r.Client.Get(ctx, request.NamespacedName, binding); err != nil {
 		r.programs.forget(request.NamespacedName)
-		r.readiness.wait(request.NamespacedName, false)
 		r.written.forget(request.NamespacedName)
+		r.rollouts.forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if r.written.isStale(binding) {
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
 	if !binding.DeletionTimestamp.IsZero() {
+		r.rollouts.forget(request.NamespacedName)
 		return outcome(r.reconcileDelete(ctx, binding))
 	}
 	s := &bindingScope{binding: binding.DeepCopy(), now: r.Now()}
@@ -72,6 +77,7 @@ func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	}
 	err := r.runPhases(ctx, s)
 	r.observePropagation(s, err)
+	r.followRollouts(s, err)
 	if s.awaitsSpecs && binding.Status.ObservedGeneration == binding.Generation {
 		// The operator has just started. What the status says of the last run still stands; saying "pending" would only churn.
 		return outcome(err)
@@ -166,8 +172,8 @@ func (s *bindingScope) untilNextLook() []time.Duration {
 	if !s.boundary.IsZero() {
 		after = append(after, max(s.boundary.Sub(s.now), time.Millisecond))
 	}
-	if s.reports() {
-		after = append(after, repeatEvery(s.binding))
+	if !s.nextExposure.IsZero() {
+		after = append(after, s.nextExposure.Sub(s.now))
 	}
 	if s.awaitsOthers() {
 		after = append(after, foreignObjectRetry)

@@ -337,6 +337,7 @@ func TestTimesOfTheNextLook(t *testing.T) {
 		"Nothing is awaited without a boundary":      {bindingScope{}, 0},
 		"The boundary is awaited":                    {bindingScope{boundary: noon.Add(time.Hour)}, time.Hour},
 		"A boundary that has just passed is at once": {bindingScope{boundary: noon.Add(-time.Second)}, time.Millisecond},
+		"An exposure is repeated in time":            {bindingScope{nextExposure: noon.Add(time.Minute)}, time.Minute},
 		"A foreign ConfigMap is looked at again":     {bindingScope{targets: []targetOutcome{{}, conflict}}, foreignObjectRetry},
 		"A kind that is missing is looked at again": {
 			bindingScope{problems: []refProblem{{reason: v1alpha1.ReasonKindNotFound}}}, foreignObjectRetry,

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
-	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/events"
 )
 
@@ -103,8 +102,9 @@ func countChecks(s *bindingScope) {
 			if s.binding.Spec.Entries[j].Exposure != v1alpha1.ExposureDisabled {
 				continue
 			}
-			if ref := &u.values[j].result.Ref; ref.Kind != eval.KindParameterStore && ref.Name != "" {
-				s.running.logger.CountCheck(ref.Name)
+			// A parameter that its store gives by itself has no name: no entity was asked.
+			if name := u.values[j].result.Name; name != "" {
+				s.running.logger.CountCheck(name)
 			}
 		}
 	}

@@ -60,6 +60,11 @@ type bindingScope struct {
 	// acted is set once the targets have been dealt with.
 	acted bool
 
+	// Set by expose.
+
+	// nextExposure is when an exposure that still holds is to be repeated; zero when none is.
+	nextExposure time.Time
+
 	// Set by computeBindingStatus.
 
 	// interrupted is set when an observation failed, so that what comes after it is not known.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -80,7 +81,7 @@ func (r *FlagBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.bindingOfConfigMap), builder.WithPredicates(driftOnly())).
 		WatchesMetadata(metadataOf(namespaceKind), handler.EnqueueRequestsFromMapFunc(r.bindingsInNamespace), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(podKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).
-		WatchesMetadata(metadataOf(podKind), handler.EnqueueRequestsFromMapFunc(r.readiness.bindingsAwaiting), builder.WithPredicates(onlyStatusChanged())).
+		WatchesMetadata(metadataOf(podKind), r.readiness.handler(), builder.WithPredicates(onlyStatusChanged())).
 		WatchesMetadata(metadataOf(replicaSetKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfPod), builder.WithPredicates(metadataChanged())).
 		WatchesMetadata(metadataOf(jobKind), handler.EnqueueRequestsFromMapFunc(r.bindingsOfJob), builder.WithPredicates(metadataChanged())).
 		WatchesRawSource(r.Runtimes.changes()).
@@ -89,11 +90,15 @@ func (r *FlagBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return fmt.Errorf("setting up the FlagBinding controller: %w", err)
 	}
+	watchRollouts, err := r.setupRollouts(mgr)
+	if err != nil {
+		return err
+	}
 	r.watches.mapper = mgr.GetRESTMapper()
 	r.watches.started = map[schema.GroupVersionKind]bool{jobKind: true}
 	r.watches.watch = func(kind schema.GroupVersionKind) error {
-		return built.Watch(source.Kind(mgr.GetCache(), client.Object(metadataOf(kind)),
-			handler.EnqueueRequestsFromMapFunc(r.bindingsOfWorkload), metadataChanged()))
+		return errors.Join(watchRollouts(kind), built.Watch(source.Kind(mgr.GetCache(), client.Object(metadataOf(kind)),
+			handler.EnqueueRequestsFromMapFunc(r.bindingsOfWorkload), metadataChanged())))
 	}
 	r.watches.mayList = func(ctx context.Context, kind schema.GroupVersionKind) error {
 		return r.Live.List(ctx, metadataListOf(kind), client.Limit(1))

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/events"
@@ -172,11 +170,11 @@ func (r *Runtimes) loggerOptions(project *v1alpha1.StatsigProject, key secret.Ke
 		options.Compression = events.CompressionZstd
 	}
 	if r.Spool.Dir != "" && spec.Spool != v1alpha1.EventsDisabled {
-		// Every logger has a directory of its own, for it may begin before its predecessor has ended, and takes over what loggers that
-		// are gone left beside it.
+		// Replicas that share the volume take over what others left. A logger that begins before its predecessor has ended waits for
+		// the directory, with its events in memory.
 		options.Spool = r.Spool
 		options.Spool.AdoptFrom = filepath.Join(r.Spool.Dir, string(project.UID))
-		options.Spool.Dir = filepath.Join(options.Spool.AdoptFrom, uuid.NewString())
+		options.Spool.Dir = filepath.Join(options.Spool.AdoptFrom, r.Replica)
 	}
 	return options, true
 }

@@ -203,6 +203,7 @@ func (r *Runtimes) promote(name types.NamespacedName, old, next *projectRuntime)
 	if old != nil {
 		old.stop(next)
 	}
+	r.sample(name)
 	r.queueAllBindings(name)
 }
 

@@ -38,6 +38,8 @@ type Runtimes struct {
 	SpecsDir string
 	// Spool says where events wait on disk, in a directory for each project below Spool.Dir; nowhere when that is empty.
 	Spool events.SpoolOptions
+	// Replica tells this process from others that share Spool.Dir.
+	Replica string
 	// Writer writes the Secrets that keep snapshots.
 	Writer client.Client
 	// SnapshotNamespace is where those Secrets are; none are written when it is empty.
@@ -133,6 +135,9 @@ func (r *Runtimes) projectChanges() source.Source { return r.projectRequests.sou
 // onChange queues the project, and those of its bindings whose answers may differ now.
 func (r *Runtimes) onChange(project types.NamespacedName, was, is specsync.State) {
 	r.projectRequests.add(reconcile.Request{NamespacedName: project})
+	if is.Snapshot != was.Snapshot {
+		r.sample(project)
+	}
 	if is.Attempted != was.Attempted || (was.Snapshot == nil) != (is.Snapshot == nil) {
 		r.queueAllBindings(project)
 		return
@@ -147,6 +152,19 @@ func (r *Runtimes) onChange(project types.NamespacedName, was, is specsync.State
 	}
 	if lists := is.IDLists.Changed(was.IDLists); len(lists) > 0 {
 		r.queueUsersOfLists(project, is.Snapshot, lists)
+	}
+}
+
+// sample has a project's logger take of its exposures what the specs, as they are now, ask for.
+func (r *Runtimes) sample(project types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	running := r.byProject[project]
+	if running == nil || running.logger == nil {
+		return
+	}
+	if snapshot := running.state().Snapshot; snapshot != nil {
+		running.logger.SetSampling(events.ParseSampling(snapshot.SDKConfigs()))
 	}
 }
 

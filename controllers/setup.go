@@ -37,6 +37,8 @@ type Options struct {
 	SnapshotDir string
 	// Spool says where events wait on disk: in a directory for each project below Spool.Dir. Empty: in memory only.
 	Spool events.SpoolOptions
+	// Replica tells this process from others that share Spool.Dir. Default: manager.
+	Replica string
 	// Concurrency is the number of FlagBindings reconciled at once. Default: 4.
 	Concurrency int
 	// Scrubber learns the SDK keys in use. Default: one of the controllers' own.
@@ -78,6 +80,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) 
 	if o.Now == nil {
 		return nil, errors.New("setting up the controllers: a clock is required")
 	}
+	if o.Replica == "" {
+		o.Replica = "manager"
+	}
 	if o.Concurrency == 0 {
 		o.Concurrency = 4
 	}
@@ -88,6 +93,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) 
 	c := client.WithFieldOwner(mgr.GetClient(), fieldOwner)
 	runtimes.Bindings, runtimes.Live, runtimes.Writer, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), c, o.Now
 	runtimes.SnapshotNamespace, runtimes.SnapshotDir, runtimes.Spool = o.SnapshotNamespace, o.SnapshotDir, o.Spool
+	runtimes.Replica = o.Replica
 	recorder := mgr.GetEventRecorder(eventSource)
 	projects := &StatsigProjectReconciler{
 		Client: c, Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,

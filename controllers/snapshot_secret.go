@@ -53,6 +53,8 @@ type SecretStore struct {
 	namespace string
 	// uidHash stands for the project, whose name may be reused.
 	uidHash string
+	// chunkBytes is snapshotChunkBytes, but for tests.
+	chunkBytes int
 
 	mu sync.Mutex
 	// damaged says that the chunks must be written even if they seem to be there.
@@ -66,7 +68,9 @@ var _ specsync.Store = (*SecretStore)(nil)
 // touches Secrets in namespace only.
 func NewSecretStore(c client.Client, live client.Reader, namespace string, project types.UID) *SecretStore {
 	sum := sha256.Sum256([]byte(project))
-	return &SecretStore{client: c, live: live, namespace: namespace, uidHash: hex.EncodeToString(sum[:8])}
+	return &SecretStore{
+		client: c, live: live, namespace: namespace, uidHash: hex.EncodeToString(sum[:8]), chunkBytes: snapshotChunkBytes,
+	}
 }
 
 func (s *SecretStore) headName() string { return "statsig-snapshot-" + s.uidHash }
@@ -139,7 +143,7 @@ func (s *SecretStore) get(ctx context.Context, name string) (*corev1.Secret, err
 // Save implements [specsync.Store]. Where there is no room for the ID lists, the specs are stored without them, and the error
 // matches [specsync.ErrTooLarge] all the same.
 func (s *SecretStore) Save(ctx context.Context, stored *specsync.Stored) error {
-	chunks, tooLarge, err := split(stored)
+	chunks, tooLarge, err := s.split(stored)
 	if err != nil {
 		return err
 	}
@@ -156,13 +160,13 @@ func (s *SecretStore) Save(ctx context.Context, stored *specsync.Stored) error {
 }
 
 // split leaves the ID lists out where there is no room for them, and says so in tooLarge.
-func split(stored *specsync.Stored) (chunks *specsync.Chunks, tooLarge, err error) {
-	chunks, err = specsync.Split(stored, snapshotChunkBytes, snapshotMaxChunks)
+func (s *SecretStore) split(stored *specsync.Stored) (chunks *specsync.Chunks, tooLarge, err error) {
+	chunks, err = specsync.Split(stored, s.chunkBytes, snapshotMaxChunks)
 	if err == nil || stored.IDs() == 0 {
 		return chunks, nil, err
 	}
 	tooLarge = fmt.Errorf("leaving out the ID lists: %w", err)
-	chunks, err = specsync.Split(stored.WithoutIDLists(), snapshotChunkBytes, snapshotMaxChunks)
+	chunks, err = specsync.Split(stored.WithoutIDLists(), s.chunkBytes, snapshotMaxChunks)
 	return chunks, tooLarge, err
 }
 

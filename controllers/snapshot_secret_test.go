@@ -77,8 +77,15 @@ func logWrites(c client.WithWatch) *writeLog {
 	return l
 }
 
+// chunkSize is the size of chunks in tests: small, for tests that write many, yet large enough to be compressed as well as larger
+// ones.
+const chunkSize = 32_000
+
+// secretStore cuts snapshots into chunks of chunkSize.
 func secretStore(c client.WithWatch) *SecretStore {
-	return NewSecretStore(c, c, snapshotNamespace, snapshotProject)
+	s := NewSecretStore(c, c, snapshotNamespace, snapshotProject)
+	s.chunkBytes = chunkSize
+	return s
 }
 
 func secretsIn(t *testing.T, c client.Client) []corev1.Secret {
@@ -105,8 +112,8 @@ func TestASecretStoreKeepsWhatItIsGiven(t *testing.T) {
 	for name, tc := range map[string]struct {
 		bytes, wantSecrets int
 	}{
-		"In one Secret":  {bytes: 1000, wantSecrets: 1},
-		"In three of it": {bytes: 2 << 20, wantSecrets: 3},
+		"In one Secret":  {bytes: 100, wantSecrets: 1},
+		"In three of it": {bytes: 2 * chunkSize, wantSecrets: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := fakeCluster(t)
@@ -139,7 +146,7 @@ func TestASecretStoreKeepsWhatItIsGiven(t *testing.T) {
 func TestNewTimesCostOneWrite(t *testing.T) {
 	log := logWrites(fakeCluster(t))
 	store := secretStore(log)
-	stored := storedSpecs(1, 2<<20)
+	stored := storedSpecs(1, 2*chunkSize)
 	if err := store.Save(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +164,7 @@ func TestNewTimesCostOneWrite(t *testing.T) {
 		t.Errorf("writes for the time alone (-want +got):\n%s", diff)
 	}
 	wantStoredSpecs(t, store, &later)
-	small := storedSpecs(2, 1000)
+	small := storedSpecs(2, 100)
 	if err := store.Save(t.Context(), small); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +177,7 @@ func TestNewTimesCostOneWrite(t *testing.T) {
 // TestACrashAtAnyWriteLeavesOneOfBoth cuts the connection at each write that replaces one snapshot by another, and goes on with
 // another process.
 func TestACrashAtAnyWriteLeavesOneOfBoth(t *testing.T) {
-	old, next := storedSpecs(1, 2<<20), storedSpecs(2, 3<<20)
+	old, next := storedSpecs(1, 2*chunkSize), storedSpecs(2, 3*chunkSize)
 	for at := 1; ; at++ {
 		reached := false
 		for _, applied := range []bool{false, true} {
@@ -249,7 +256,7 @@ func TestDamagedSecretsAreReportedAndMended(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := fakeCluster(t)
-			want := storedSpecs(1, 1<<20)
+			want := storedSpecs(1, chunkSize)
 			if err := secretStore(c).Save(t.Context(), want); err != nil {
 				t.Fatal(err)
 			}
@@ -277,7 +284,7 @@ func TestForeignSecretsAreNotTouched(t *testing.T) {
 	other.Name, other.Labels = "statsig-snapshot-other", map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue, snapshotLabel: "other"}
 	log := logWrites(fakeCluster(t, foreign, other))
 	store = secretStore(log)
-	if err := store.Save(t.Context(), storedSpecs(1, 1000)); err == nil || !strings.Contains(err.Error(), "belongs to somebody else") {
+	if err := store.Save(t.Context(), storedSpecs(1, 100)); err == nil || !strings.Contains(err.Error(), "belongs to somebody else") {
 		t.Errorf("saving: got %v", err)
 	}
 	if _, err := store.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "belongs to somebody else") {
@@ -294,7 +301,7 @@ func TestForeignSecretsAreNotTouched(t *testing.T) {
 func TestADeletedSecretStoreStaysEmpty(t *testing.T) {
 	log := logWrites(fakeCluster(t))
 	store := secretStore(log)
-	if err := store.Save(t.Context(), storedSpecs(1, 2<<20)); err != nil {
+	if err := store.Save(t.Context(), storedSpecs(1, 2*chunkSize)); err != nil {
 		t.Fatal(err)
 	}
 	log.writes, log.failAt = nil, 2
@@ -310,14 +317,14 @@ func TestADeletedSecretStoreStaysEmpty(t *testing.T) {
 	if secrets := secretsIn(t, log); len(secrets) != 0 {
 		t.Errorf("%d Secrets are left", len(secrets))
 	}
-	if err := store.Save(t.Context(), storedSpecs(1, 1000)); !errors.Is(err, errSnapshotDeleted) {
+	if err := store.Save(t.Context(), storedSpecs(1, 100)); !errors.Is(err, errSnapshotDeleted) {
 		t.Errorf("saving afterwards: want errSnapshotDeleted, got %v", err)
 	}
 }
 
 func TestWhatIsTooLargeForSecretsIsNotStored(t *testing.T) {
 	c := fakeCluster(t)
-	if err := secretStore(c).Save(t.Context(), storedSpecs(1, 16<<20)); !errors.Is(err, specsync.ErrTooLarge) {
+	if err := secretStore(c).Save(t.Context(), storedSpecs(1, 16*chunkSize)); !errors.Is(err, specsync.ErrTooLarge) {
 		t.Errorf("want ErrTooLarge, got %v", err)
 	}
 	if secrets := secretsIn(t, c); len(secrets) != 0 {

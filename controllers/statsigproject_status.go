@@ -142,6 +142,9 @@ func specsVerdict(s *projectScope) verdict {
 	case state.Err == nil && state.IDListsErr != nil:
 		return isTrue(v1alpha1.ReasonSynced,
 			"The specs are as new as the sources have them. Not all ID lists are: "+sentence(state.IDListsErr))
+	case state.Err == nil && state.StoreErr != nil:
+		return isTrue(v1alpha1.ReasonSynced,
+			"The specs are as new as the sources have them, but are not kept for the next start: "+sentence(state.StoreErr))
 	case state.Err == nil:
 		return isTrue(v1alpha1.ReasonSynced, "The specs are as new as the sources have them.")
 	case errors.Is(state.Err, specsync.ErrWrongProject):
@@ -192,6 +195,8 @@ func eventsVerdict(s *projectScope) verdict {
 		return isFalse(v1alpha1.ReasonUnauthorized, "The events endpoint refuses the SDK key.")
 	case stats.ConsecutiveFailures >= deliveryAlarm:
 		return isFalse(v1alpha1.ReasonDeliveryFailed, "Events are not taken and are retried: "+sentence(stats.LastError))
+	case stats.Spool.State == events.SpoolDegraded && stats.Spool.LastError != nil:
+		return isTrue(v1alpha1.ReasonDelivered, "No batch of events is refused, but the disk of the spool fails: they wait in memory only.")
 	default:
 		return isTrue(v1alpha1.ReasonDelivered, "No batch of events is refused.")
 	}
@@ -243,20 +248,24 @@ func eventsStatus(running *projectRuntime) *v1alpha1.EventsStatus {
 		return nil
 	}
 	stats := running.logger.Stats()
-	var dropped int64
-	for reason, n := range stats.Dropped {
-		if reason != events.ReasonDisabled {
-			dropped += n
-		}
-	}
-	if stats.Delivered == 0 && dropped == 0 && stats.ConsecutiveFailures == 0 {
+	dropped := sum(stats.Dropped) - stats.Dropped[events.ReasonDisabled]
+	setAside := sum(stats.SetAside)
+	if stats.Delivered == 0 && dropped == 0 && setAside == 0 && stats.ConsecutiveFailures == 0 {
 		return nil
 	}
-	status := &v1alpha1.EventsStatus{Delivered: coarse(stats.Delivered), Dropped: coarse(dropped)}
+	status := &v1alpha1.EventsStatus{Delivered: coarse(stats.Delivered), Dropped: coarse(dropped), SetAside: coarse(setAside)}
 	if stats.ConsecutiveFailures > 0 {
-		status.Pending = coarse(int64(stats.Pending))
+		status.Pending, status.Spooled = coarse(int64(stats.Pending)), coarse(int64(stats.Spool.Events))
 	}
 	return status
+}
+
+func sum(counts map[events.Reason]int64) int64 {
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }
 
 // coarse rounds down to one significant digit, so that a counter changes the status rarely.

@@ -79,7 +79,7 @@ func (s *story) tidy(namespace string) {
 		}
 		for _, o := range []client.Object{
 			&v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}, &corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Pod{},
-			&appsv1.Deployment{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{},
+			&appsv1.Deployment{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		} {
 			must(s.t, s.c.DeleteAllOf(ctx, o, client.InNamespace(namespace)))
 		}

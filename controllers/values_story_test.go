@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func TestStoryExposures(t *testing.T) {
 		})
 	s.create(binding)
 	op := s.operator()
-	event, err := s.statsig.WaitForEvent(t.Context(), func(statsigtest.Event) bool { return true })
+	event, err := s.statsig.WaitForEvent(t.Context(), isExposure)
 	must(t, err)
 	want := map[string]string{"gate": "checkout_upsell", "gateValue": "true", "ruleID": "7yyv410GQtA4i4KBn74Qum"}
 	for name, value := range want {
@@ -151,13 +152,24 @@ func TestStoryExposures(t *testing.T) {
 	if diff := cmp.Diff(wantUser, raw.User); diff != "" {
 		t.Errorf("the user (-want +got):\n%s", diff)
 	}
-	// Nothing is told twice, nor what was not asked to be told, nor what is not there.
+	// Nothing is told twice, nor what is not there. Of what was not asked to be told, only that it was asked for.
 	touch(s, binding)
 	s.awaitConditions(binding, applied)
 	s.settle(op)
 	op.stop(t)
-	if events := s.statsig.Events(); len(events) != 1 {
-		t.Errorf("%d exposures, want 1", len(events))
+	exposures, checks := 0, 0
+	for _, event := range s.statsig.Events() {
+		switch {
+		case isExposure(event):
+			exposures++
+		case event.Name == "statsig::non_exposed_checks" && strings.HasPrefix(event.Metadata["checks"], `{"holiday_sale":`):
+			checks++
+		default:
+			t.Errorf("unexpected event: %s", event.Raw)
+		}
+	}
+	if exposures != 1 || checks == 0 {
+		t.Errorf("%d exposures and %d counts of checks, want 1 and some", exposures, checks)
 	}
 }
 

@@ -310,6 +310,14 @@ type EventsStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Pending int64 `json:"pending,omitempty"`
+	// spooled is the number of events that wait on disk only.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Spooled int64 `json:"spooled,omitempty"`
+	// setAside is the number of events that Statsig refused for good and that the spool keeps for people to look at.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	SetAside int64 `json:"setAside,omitempty"`
 	// dropped is the number of events that were given up.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -81,9 +81,13 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	if err != nil {
 		return err
 	}
+	replica, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("reading the host name: %w", err)
+	}
 	operator, err := controllers.Setup(ctx, mgr, controllers.Options{
 		Version: version, ClusterName: o.clusterName, SpecsDir: o.specsDir, Concurrency: o.concurrency, Scrubber: scrubber,
-		SnapshotNamespace: o.snapshotSpace, SnapshotDir: o.snapshotDir, Spool: o.spool(), Now: time.Now,
+		SnapshotNamespace: o.snapshotSpace, SnapshotDir: o.snapshotDir, Spool: o.spool(), Replica: replica, Now: time.Now,
 	})
 	if err != nil {
 		return err
