@@ -84,6 +84,13 @@ func (b *batch) unload() (records []uint64, events, size int) {
 	return records, events - b.len(), size - b.size()
 }
 
+// tell has those who wait for the batch learn that not all of it is delivered.
+func (b *batch) tell(err error) {
+	for _, w := range b.waiters {
+		w.err = err
+	}
+}
+
 // chunk is what of a batch goes to the spool as one record.
 type chunk struct {
 	batch  *batch

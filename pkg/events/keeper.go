@@ -11,8 +11,12 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/events/spool"
 )
 
-// adoptInterval is how often the spools of lost replicas are looked for.
-const adoptInterval = time.Minute
+const (
+	// adoptInterval is how often the spools of lost replicas are looked for.
+	adoptInterval = time.Minute
+	// maxSyncs is how many calls of Sync share a write.
+	maxSyncs = 64
+)
 
 // SpoolState says how the spool is doing.
 type SpoolState string
@@ -39,14 +43,14 @@ type keeper struct {
 	requests chan chan error // of Sync
 	ended    chan struct{}   // closed when run has ended
 
-	disk atomic.Pointer[spool.Spool] // nil until it is open
+	disk      atomic.Pointer[spool.Spool] // nil until it is open
+	adoptedAt time.Time                   // of run alone
 
 	mu    sync.Mutex
 	state SpoolState
 	// failed counts what the disk refused; lastError is the latest of it.
 	failed    int64
 	lastError error
-	adoptedAt time.Time
 }
 
 func newKeeper(o Options, q *queue, l *ledger) *keeper {
@@ -55,7 +59,7 @@ func newKeeper(o Options, q *queue, l *ledger) *keeper {
 		queue:    q,
 		ledger:   l,
 		now:      o.Now,
-		requests: make(chan chan error),
+		requests: make(chan chan error, maxSyncs),
 		ended:    make(chan struct{}),
 		state:    SpoolOff,
 	}
@@ -72,13 +76,14 @@ func newKeeper(o Options, q *queue, l *ledger) *keeper {
 // isOn reports whether there is to be a spool, be it that the disk refuses for now.
 func (k *keeper) isOn() bool { return k.options.Dir != "" }
 
-// run writes until ctx is done, and once more then. It returns with the spool open.
+// run writes until ctx is done, and once more then. It leaves the spool open.
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
 	if !k.isOn() {
 		return
 	}
 	k.try(true)
+	k.adopt()
 	ticker := time.NewTicker(k.options.Interval)
 	defer ticker.Stop()
 	for {
@@ -88,6 +93,7 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 			k.try(true)
+			k.adopt()
 		case <-k.queue.pressed:
 			k.try(false)
 		case r := <-k.requests:
@@ -98,15 +104,10 @@ func (k *keeper) run(ctx context.Context) {
 
 // answer serves all who wait for the same write.
 func (k *keeper) answer(first chan error) {
-	waiting := []chan error{first}
-	for {
-		select {
-		case r := <-k.requests:
-			waiting = append(waiting, r)
-			continue
-		default:
-		}
-		break
+	more := len(k.requests)
+	waiting := append(make([]chan error, 0, 1+more), first)
+	for range more {
+		waiting = append(waiting, <-k.requests)
 	}
 	err := k.keep(true)
 	for _, r := range waiting {
@@ -127,6 +128,8 @@ func (k *keeper) sync(ctx context.Context) error {
 	select {
 	case err := <-answer:
 		return err
+	case <-k.ended:
+		return spool.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -181,7 +184,7 @@ func (k *keeper) write(mark int, force bool) error {
 	if !force {
 		return nil
 	}
-	return errors.Join(k.gather(disk), disk.Sync(), k.adopt(disk))
+	return errors.Join(k.gather(disk), disk.Sync())
 }
 
 // gather writes batches again that are in many small records, as one: the spool bounds the number of records, too.
@@ -193,7 +196,10 @@ func (k *keeper) gather(disk *spool.Spool) error {
 		}
 		id, err := disk.Append(c.data, c.events, k.now())
 		if err == nil {
-			err = disk.Sync() // the disk must not learn that the parts are obsolete before it has the whole
+			// The disk must not learn that the parts are obsolete before it has the whole.
+			if err = disk.Sync(); err != nil {
+				err = errors.Join(err, disk.Ack(id))
+			}
 		}
 		obsolete := k.queue.gather(c, id, err == nil)
 		if err == nil {
@@ -221,20 +227,19 @@ func (k *keeper) open() (*spool.Spool, error) {
 }
 
 // adopt takes over what lost replicas left.
-func (k *keeper) adopt(disk *spool.Spool) error {
-	now := k.now()
-	if k.options.AdoptFrom == "" || (!k.adoptedAt.IsZero() && now.Sub(k.adoptedAt) < adoptInterval) {
-		return nil
+func (k *keeper) adopt() {
+	now, disk := k.now(), k.disk.Load()
+	if disk == nil || k.options.AdoptFrom == "" || (!k.adoptedAt.IsZero() && now.Sub(k.adoptedAt) < adoptInterval) {
+		return
 	}
 	k.adoptedAt = now
 	events, err := disk.Adopt(k.options.AdoptFrom, now)
+	if err != nil {
+		k.refused(fmt.Errorf("adopting events of other replicas: %w", err))
+	}
 	if events > 0 {
 		signal(k.queue.ready)
 	}
-	if err != nil {
-		return fmt.Errorf("adopting events of other replicas: %w", err)
-	}
-	return nil
 }
 
 // claim returns a batch of events that the spool has alone, as many as fit; nil when there are none.

@@ -363,3 +363,34 @@ func TestADamagedSpoolCostsOnlyWhatIsDamaged(t *testing.T) {
 		}
 	})
 }
+
+func TestSyncsShareAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &faultfs.FS{}
+		l := newLogger(mustOptions(t, Options{Spool: SpoolOptions{Dir: t.TempDir(), FS: disk}}), &fakeSender{answer: down})
+		const callers = 3 * maxSyncs
+		outcome := make(chan error, callers)
+		for i := range callers {
+			go func() {
+				logNames(l, fmt.Sprint(i))
+				outcome <- l.Sync(t.Context())
+			}()
+		}
+		synctest.Wait() // all of them wait for the logger to run
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx) }()
+		for range callers {
+			if err := <-outcome; err != nil {
+				t.Errorf("Sync: %v", err)
+			}
+		}
+		if got := l.Stats().Spool.Records; got != 1 || disk.Syncs() != 2 { // the file and its name
+			t.Errorf("%d callers cost %d records, and forced the disk %d times", callers, got, disk.Syncs())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

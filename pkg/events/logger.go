@@ -149,7 +149,7 @@ func (l *Logger) Run(ctx context.Context) error {
 
 // Sync makes everything logged before the call safe: when it returns nil, those events are delivered, or on disk and
 // sent by this process or the next one. Without a spool, or while the disk refuses, it waits for delivery, as Flush does.
-// It needs [Logger.Run] running, and ends with ctx.
+// It says nothing of events that were dropped before. It needs [Logger.Run] running, and ends with ctx.
 func (l *Logger) Sync(ctx context.Context) error {
 	if l.keeper.isOn() && l.keeper.sync(ctx) == nil {
 		return nil

@@ -338,12 +338,14 @@ func (q *queue) evictFrom(b *batch) error {
 		q.bytes -= size
 		q.left(records)
 		signal(q.ready)
+		b.tell(ErrSpooled)
 		return ErrSpooled
 	}
 	size, keys := b.dropFirst()
 	q.events--
 	q.bytes -= size
 	q.evicted(keys)
+	b.tell(ErrDropped)
 	return ErrDropped
 }
 

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -223,5 +224,29 @@ func TestTheSpoolIsAskedToWriteUpToAMarkOnly(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"f"}, write(q.mark(true))); diff != "" {
 		t.Errorf("the tail differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFlushLearnsOfTheFirstHalfOfABatch(t *testing.T) {
+	q := newQueue(3, 2, 100, func([]uint64) {})
+	add := func(events ...string) {
+		for _, e := range events {
+			q.add([]byte(e), noKey)
+		}
+	}
+	add("a", "b")
+	c, _ := q.nextUnspooled(q.mark(true))
+	q.settle(c, 1, true)
+	add("c")
+	w := q.flush()
+	add("d", "e", "f", "g")
+	b := q.take(false)
+	if got := string(b.events()); got != "c" {
+		t.Errorf("the batch has %q in memory, want what the spool has not", got)
+	}
+	q.resolve(b, nil)
+	<-w.done
+	if !errors.Is(w.err, ErrSpooled) {
+		t.Errorf("the flush ends with %v, want %v", w.err, ErrSpooled)
 	}
 }

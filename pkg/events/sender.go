@@ -140,9 +140,9 @@ func (l *Logger) leave(b *batch, cause error) {
 }
 
 // dropBatch makes the exposures in b due again where another request may well carry them; a batch that was refused for
-// what it holds would only be refused again.
+// what it holds would only be refused again, and without network none would be carried.
 func (l *Logger) dropBatch(b *batch, reason Reason, cause error) {
-	if reason != ReasonRejected {
+	if reason != ReasonRejected && reason != ReasonNetworkDisabled {
 		l.dedupe.forget(b.pendingKeys())
 	}
 	l.ledger.countDropped(reason, b.len())

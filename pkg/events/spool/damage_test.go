@@ -217,6 +217,23 @@ func TestADiskThatFailsFromTheStart(t *testing.T) {
 	}
 }
 
+func TestASpoolOutlivesItsDirectory(t *testing.T) {
+	dir, dropped := filepath.Join(t.TempDir(), "spool"), 0
+	o := spool.Options{Dir: dir, MaxBytes: 1 << 20, Sync: spool.SyncNever, Dropped: func(_ spool.Drop, events int) { dropped += events }}
+	s := open(t, o)
+	data := randomText(30_000)
+	s.Release(mustAppend(t, s, data), mustAppend(t, s, data), mustAppend(t, s, data))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // enough to begin new segments and to drop old ones
+		s.Release(mustAppend(t, s, data))
+	}
+	if got := len(waiting(t, s)); got == 0 || got+dropped != 103 {
+		t.Errorf("%d records can be read, %d were dropped, want 103 together", got, dropped)
+	}
+}
+
 func TestSyncPolicies(t *testing.T) {
 	for policy, want := range map[spool.SyncPolicy]struct{ appended, synced, again int }{
 		spool.SyncAlways:   {appended: 3, synced: 3, again: 3}, // two records and the new file's name

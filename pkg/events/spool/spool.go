@@ -281,6 +281,9 @@ func (s *Spool) openSegment() error {
 	seq := s.nextSeq
 	s.nextSeq++
 	s.mu.Unlock()
+	if err := s.fs.MkdirAll(s.options.Dir); err != nil { // somebody may have tidied up
+		return err
+	}
 	f, err := s.fs.OpenFile(s.segmentName(seq), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return err

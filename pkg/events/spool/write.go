@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -54,8 +55,7 @@ func (s *Spool) undo(size int64) {
 
 // dropEmptyLast keeps a full disk from collecting a file with each attempt to write.
 func (s *Spool) dropEmptyLast() {
-	last := s.lastSegment()
-	if s.fs.Remove(s.segmentName(last.seq)) != nil {
+	if s.remove(s.lastSegment()) != nil {
 		return
 	}
 	s.mu.Lock()
@@ -141,7 +141,7 @@ func (s *Spool) makeRoom(size int64) error {
 // removeOldest removes the oldest segment with whatever it holds. Records that somebody holds are not lost yet.
 func (s *Spool) removeOldest() error {
 	seg := s.segments[0]
-	if err := s.fs.Remove(s.segmentName(seg.seq)); err != nil {
+	if err := s.remove(seg); err != nil {
 		return err
 	}
 	dropped := 0
@@ -176,7 +176,7 @@ func (s *Spool) removeFinished() error {
 		if isNeeded {
 			return nil
 		}
-		if err := s.fs.Remove(s.segmentName(seg.seq)); err != nil {
+		if err := s.remove(seg); err != nil {
 			return err
 		}
 		s.mu.Lock()
@@ -184,6 +184,15 @@ func (s *Spool) removeFinished() error {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// remove takes a file that somebody else removed for removed.
+func (s *Spool) remove(seg *segment) error {
+	err := s.fs.Remove(s.segmentName(seg.seq))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // dropFirstSegment expects mu to be held.
