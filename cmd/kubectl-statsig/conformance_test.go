@@ -108,52 +108,75 @@ func compareProject(t *testing.T, dir, name string) {
 }
 
 func TestExposuresOfTheOfficialSDK(t *testing.T) {
-	dir := os.Getenv("CONFORMANCE_DIR")
-	if dir == "" {
-		t.Skip("CONFORMANCE_DIR is not set: the documents of real projects are not part of this repository")
-	}
-	known, err := conformance.ReadKnown("../../testdata/conformance/KNOWN_DIFFERENCES.md")
+	const data = "../../testdata/conformance"
+	known, err := conformance.ReadKnown(filepath.Join(data, "KNOWN_DIFFERENCES.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups, err := conformance.Groups(dir)
-	if err != nil {
-		t.Fatal(err)
+	folders := []string{data}
+	if dir := os.Getenv("CONFORMANCE_DIR"); dir != "" {
+		folders = append(folders, dir) // the documents of real projects are not part of this repository
 	}
-	compared := 0
-	for _, g := range groups {
-		in, ok := g.ExposureInputs()
-		if !ok {
-			continue
+	for _, folder := range folders {
+		groups, err := conformance.Groups(folder)
+		if err != nil {
+			t.Fatal(err)
 		}
-		compared++
-		t.Run(g.Name, func(t *testing.T) {
-			got := execute(t, "", "exposures", "--specs", in.Document, "--users", in.Users, "--id-lists", in.IDLists,
-				"--environment", in.Environment)
-			if got.Code != 0 || got.Err != "" {
-				t.Fatalf("code %d, stderr %q", got.Code, got.Err)
+		compared := 0
+		for _, g := range groups {
+			if in, ok := g.ExposureInputs(); ok {
+				compared++
+				t.Run(g.Name, func(t *testing.T) {
+					outcome, err := g.CompareExposures(exposuresOf(t, in), conformance.Options{Known: known})
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, m := range outcome.Shown {
+						t.Error(m)
+					}
+					t.Logf("%d exposures, %d cells", outcome.Cases, outcome.Cells)
+				})
 			}
-			var logged [][]map[string]any
-			for line := range strings.Lines(got.Out) {
-				var user struct{ Events []map[string]any }
-				if err := json.Unmarshal([]byte(line), &user); err != nil {
-					t.Fatal(err)
-				}
-				logged = append(logged, user.Events)
-			}
-			outcome, err := g.CompareExposures(logged, conformance.Options{Known: known})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range outcome.Shown {
-				t.Error(m)
-			}
-			t.Logf("%d exposures, %d cells", outcome.Cases, outcome.Cells)
-		})
+		}
+		if compared == 0 {
+			t.Errorf("nothing was compared in %s", folder)
+		}
 	}
-	if compared == 0 {
-		t.Error("nothing was compared")
+}
+
+// exposuresOf runs the command as exposures were recorded.
+func exposuresOf(t *testing.T, in conformance.Inputs) [][]map[string]any {
+	t.Helper()
+	args := []string{"exposures", "--specs", in.Document, "--users", in.Users, "--environment", in.Environment}
+	if in.IDLists != "" {
+		args = append(args, "--id-lists", in.IDLists)
 	}
+	if in.Options != "" {
+		var opts struct {
+			Options struct {
+				Environment           string
+				GlobalCustomFields    json.RawMessage
+				UseThirdPartyUaParser bool
+			}
+		}
+		mustUnmarshal(t, readAll(t, in.Options), &opts)
+		args = append(args, "--id-lists", in.Options, "--environment", opts.Options.Environment,
+			"--globals", string(opts.Options.GlobalCustomFields),
+			"--third-party-user-agent-parser="+strconv.FormatBool(opts.Options.UseThirdPartyUaParser))
+	}
+	got := execute(t, "", args...)
+	if got.Code != 0 || got.Err != "" {
+		t.Fatalf("code %d, stderr %q", got.Code, got.Err)
+	}
+	var logged [][]map[string]any
+	for line := range strings.Lines(got.Out) {
+		var user struct{ Events []map[string]any }
+		if err := json.Unmarshal([]byte(line), &user); err != nil {
+			t.Fatal(err)
+		}
+		logged = append(logged, user.Events)
+	}
+	return logged
 }
 
 // readRecorded reads an expected file.

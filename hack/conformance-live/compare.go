@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -20,6 +21,7 @@ type comparer struct {
 	// work is a folder for the answers, keep one for those that differ, if they are wanted.
 	work    string
 	keep    string
+	keepAll bool
 	last    string // where the latest answers are
 	known   *conformance.Known
 	users   int
@@ -27,9 +29,9 @@ type comparer struct {
 }
 
 const (
-	// rounds is how often the SDK is asked again where an answer differs. Some of its answers depend on the order of a
-	// hash map, so that none is taken at its word before it was the same each time.
-	rounds = 20
+	// rounds is how often the SDK is asked again where an answer differs: none is taken at its word before it was the
+	// same each time. In a client initialize response more depends on the order of a hash map, and so rarely.
+	rounds, responseRounds = 20, 200
 	// maxReported bounds the differences reported for one document.
 	maxReported = 10
 )
@@ -45,7 +47,7 @@ func (c *comparer) document(seed uint64) (bool, error) {
 		return false, err
 	}
 	differences := mismatches(outcomes)
-	for round := 1; round <= rounds && len(differences) > 0; round++ {
+	for round := 1; round <= roundsFor(differences); round++ {
 		again, err := c.ask(g, seed, round)
 		if err != nil {
 			return false, err
@@ -59,35 +61,55 @@ func (c *comparer) document(seed uint64) (bool, error) {
 	}
 	c.count(outcomes, differences)
 	if len(differences) == 0 {
-		return false, nil
+		if c.keepAll {
+			err = c.keepLast()
+		}
+		return false, err
 	}
 	fmt.Printf("\nseed %d: %d differences\n", seed, len(differences))
 	c.report(g, differences)
-	if c.keep != "" {
-		if err := os.CopyFS(c.keep, os.DirFS(c.last)); err != nil {
-			return true, fmt.Errorf("keeping the answers: %w", err)
+	return true, c.keepLast()
+}
+
+// roundsFor is how often the SDK is asked again for these differences.
+func roundsFor(differences map[string]conformance.Mismatch) int {
+	if len(differences) == 0 {
+		return 0
+	}
+	for cell := range differences {
+		if !strings.HasPrefix(cell, conformance.SuiteResponseCells) {
+			return rounds
 		}
 	}
-	return true, nil
+	return responseRounds
+}
+
+// keepLast copies the latest answers to where they are kept.
+func (c *comparer) keepLast() error {
+	if c.keep == "" {
+		return nil
+	}
+	if err := os.CopyFS(c.keep, os.DirFS(c.last)); err != nil {
+		return fmt.Errorf("keeping answers: %w", err)
+	}
+	return nil
 }
 
 // count adds up outcomes. Mismatches that went away are cells that the SDK doesn't repeat.
-func (c *comparer) count(outcomes map[string]conformance.Outcome, real map[string]conformance.Mismatch) {
+func (c *comparer) count(outcomes map[string]conformance.Outcome, confirmed map[string]conformance.Mismatch) {
 	if c.tallies == nil {
 		c.tallies = map[string]conformance.Tally{}
 	}
 	for suite, o := range outcomes {
 		t := o.Tally
 		for _, m := range o.Shown {
-			if _, ok := real[suite+" "+m.Cell()]; !ok {
+			if _, ok := confirmed[suite+" "+m.Cell()]; !ok {
 				t.Mismatches--
 				t.Cells--
 				t.Unstable++
 			}
 		}
-		sum := c.tallies[suite]
-		sum.Add(t)
-		c.tallies[suite] = sum
+		c.tallies[suite] = c.tallies[suite].Plus(t)
 	}
 }
 

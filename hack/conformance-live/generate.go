@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-
-	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
 
 // generated is a random document with its users, and how to ask about it.
@@ -28,6 +26,7 @@ type limits struct {
 	exposes bool
 	// responds: client initialize responses can be compared. What leaks from one entity into another is left out, because
 	// it does so in the order of a hash map: groups of gates, gates that aren't there, mappings, and what is unsupported.
+	// Only without these are layers of the new kind, which keep some of what leaks and lose the rest.
 	responds bool
 }
 
@@ -110,11 +109,9 @@ func (g *generator) spec(kind, entity, name string) map[string]any {
 		"type": kind, "entity": entity, "salt": pick(r, []string{name, "salt", "", "Sältz"}), "enabled": chance(r, 85),
 		"idType": pick(r, idTypes), "isDeviceBased": false,
 	}
-	for field, value := range map[string]any{
-		"version": r.IntN(100), "targetAppIDs": pick(r, [][]string{nil, {}, {"app"}, {"other"}}), "isActive": chance(r, 50),
-	} {
-		s[field] = value
-	}
+	s["version"] = r.IntN(100)
+	s["targetAppIDs"] = pick(r, [][]string{nil, {}, {"app"}, {"other"}})
+	s["isActive"] = chance(r, 50)
 	for _, optional := range []string{"version", "targetAppIDs", "isActive"} {
 		if chance(r, 40) {
 			delete(s, optional)
@@ -125,9 +122,9 @@ func (g *generator) spec(kind, entity, name string) map[string]any {
 
 func (g *generator) rule(id string, value any) map[string]any {
 	r := g.r
-	conditions := make([]string, 1+r.IntN(3))
-	for i := range conditions {
-		conditions[i] = g.condition()
+	conditions := []string{}
+	for range 1 + r.IntN(3) {
+		conditions = append(conditions, g.condition())
 	}
 	if !g.responds && chance(r, 2) {
 		conditions = append(conditions, "missing")
@@ -219,7 +216,7 @@ func (g *generator) layer(i int) (string, map[string]any) {
 		}
 	}
 	s["rules"], s["defaultValue"] = rules, g.value()
-	if chance(r, 25) {
+	if g.responds && chance(r, 40) {
 		s["useNewLayerEval"] = true
 	}
 	g.names["layer"] = append(g.names["layer"], name)
@@ -261,10 +258,10 @@ func (g *generator) bandits() map[string]any {
 	r := g.r
 	bandits := map[string]any{}
 	for i := range r.IntN(3) {
-		groups, config := []any{}, map[string]any{}
-		for j := range 1 + r.IntN(3) {
+		groups, config := make([]any, 1+r.IntN(3)), map[string]any{}
+		for j := range groups {
 			id := fmt.Sprintf("arm%d", j)
-			groups = append(groups, map[string]any{"name": strings.ToUpper(id), "id": id, "parameterValues": map[string]any{"v": j}})
+			groups[j] = map[string]any{"name": strings.ToUpper(id), "id": id, "parameterValues": map[string]any{"v": j}}
 			config[id] = map[string]any{
 				"alpha": r.Float64(), "intercept": r.Float64(), "records": r.IntN(20), "weightsNumerical": map[string]any{"level": r.Float64()},
 				"weightsCategorical": map[string]any{"country": map[string]any{"US": r.Float64(), "GB": -r.Float64()}},
@@ -310,91 +307,6 @@ func (g *generator) mappings() (rules, mappings map[string]any) {
 		}
 	}
 	return rules, mappings
-}
-
-func (g *generator) options() map[string]any {
-	r := g.r
-	o := map[string]any{}
-	if chance(r, 40) {
-		o["environment"] = pick(r, environments)
-	}
-	if chance(r, 30) {
-		o["globalCustomFields"] = map[string]any{"f": pick(r, texts), "flag": chance(r, 50), "G": "g", "country": "GB"}
-	}
-	if chance(r, 30) {
-		o["useThirdPartyUaParser"] = true
-	}
-	return o
-}
-
-func (g *generator) idLists() map[string]string {
-	var bodies [2]strings.Builder
-	for i := range bodies {
-		for j := range 40 {
-			if chance(g.r, 40) {
-				fmt.Fprintf(&bodies[i], "+%s\n", eval.IDListHash(fmt.Sprintf("u%d", j)))
-			}
-		}
-		for _, text := range texts[1:4] {
-			fmt.Fprintf(&bodies[i], "+%s\n", eval.IDListHash(text))
-		}
-	}
-	return map[string]string{"l0": bodies[0].String(), "l1": bodies[1].String()}
-}
-
-func (g *generator) user(i int) map[string]any {
-	r := g.r
-	ids := map[string]any{"row": fmt.Sprintf("row%d", i)}
-	u := map[string]any{"customIDs": ids}
-	set := func(in map[string]any, percent int, field string, from []string) {
-		if chance(r, percent) {
-			in[field] = pick(r, from)
-		}
-	}
-	if chance(r, 90) {
-		u["userID"] = fmt.Sprintf("u%d", r.IntN(40))
-	}
-	set(ids, 60, "stableID", []string{"s1", "s2", "a", "u5"})
-	set(ids, 30, "companyID", []string{"c1", "c2", ""})
-	set(ids, 10, "stableid", []string{"lower"})
-	set(u, 40, "email", texts)
-	set(u, 40, "ip", addresses)
-	set(u, 50, "userAgent", userAgents)
-	set(u, 30, "country", texts)
-	set(u, 30, "locale", texts)
-	set(u, 40, "appVersion", versions)
-	if chance(r, 25) {
-		u["statsigEnvironment"] = map[string]any{"tier": pick(r, environments)}
-	}
-	for _, set := range []string{"custom", "privateAttributes"} {
-		if fields := g.fields(); len(fields) > 0 {
-			u[set] = fields
-		}
-	}
-	return u
-}
-
-// fields are a user's own. Objects have one member, because more have no order in the SDK.
-func (g *generator) fields() map[string]any {
-	r := g.r
-	fields := map[string]any{}
-	for range r.IntN(6) {
-		var v any
-		switch r.IntN(8) {
-		case 0:
-			v = list(r, 3, member)
-		case 1:
-			v = map[string]any{pick(r, []string{"a", "A", "s"}): member(r)}
-		case 2:
-			v = pick(r, instants)
-		case 3:
-			v = nil
-		default:
-			v = scalar(r)
-		}
-		fields[pick(r, customFields)] = v
-	}
-	return fields
 }
 
 // entities are all that is asked for, sorted as exposures are.

@@ -29,6 +29,7 @@ type flags struct {
 	duration         time.Duration
 	cache, version   string
 	known, keep      string
+	keepAll          bool
 }
 
 func main() {
@@ -41,6 +42,7 @@ func main() {
 	flag.StringVar(&f.cache, "cache", "", "`folder` for the SDK (default in the user's cache folder)")
 	flag.StringVar(&f.known, "known", "testdata/conformance/KNOWN_DIFFERENCES.md", "`file` with the known differences")
 	flag.StringVar(&f.keep, "keep", "", "keep what differs in this `folder`, for the -data of hack/conformance")
+	flag.BoolVar(&f.keepAll, "keep-all", false, "let -keep keep everything")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -77,8 +79,8 @@ func (f *flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	c := comparer{server: server, oracle: &oracle{ctx: ctx, folder: f.cache}, work: work, keep: f.keep, known: known, users: f.users}
+	defer func() { _ = os.RemoveAll(work) }()
+	c := comparer{server: server, oracle: &oracle{ctx: ctx, folder: f.cache}, work: work, keep: f.keep, keepAll: f.keepAll, known: known, users: f.users}
 	defer c.oracle.stop()
 	return f.compare(ctx, &c)
 }

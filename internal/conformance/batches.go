@@ -50,11 +50,14 @@ func (s *sheet) batches(file, documents string) error {
 		if x.Kind == "specs" && x.Response.Bytes > 0 {
 			return b.serve(x)
 		}
+		if !strings.HasSuffix(x.Path, "/log_event") {
+			return nil
+		}
 		var body struct {
 			Events []map[string]any `json:"events"`
 		}
-		if !strings.HasSuffix(x.Path, "/log_event") || json.Unmarshal(x.Body, &body) != nil {
-			return nil
+		if err := json.Unmarshal(x.Body, &body); err != nil {
+			return fmt.Errorf("reading a batch: %w", err)
 		}
 		for _, event := range body.Events {
 			if n++; n%s.stride != 0 {

@@ -20,13 +20,16 @@ const (
 	SuiteBatches = "batches"
 	// SuiteMalformed are damaged and odd documents.
 	SuiteMalformed = "malformed"
-	// SuiteTables are user agents and addresses, and what they were read as.
-	SuiteTables = "tables"
+	// SuiteUserAgents are user agents, and what both parsers read in them.
+	SuiteUserAgents = "user-agents"
+	// SuiteCountries are addresses, and their countries.
+	SuiteCountries = "countries"
 )
 
 // suiteOrder is the order in which suites run and are reported.
 var suiteOrder = []string{
-	SuiteCalls, SuiteResponseCells, SuiteResponses, SuiteExposures, SuiteBatches, SuiteMalformed, SuiteTables,
+	SuiteCalls, SuiteResponseCells, SuiteResponses, SuiteExposures, SuiteBatches, SuiteMalformed, SuiteUserAgents,
+	SuiteCountries,
 }
 
 // Case is one group of recorded answers in one suite.

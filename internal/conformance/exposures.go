@@ -24,12 +24,16 @@ const exposureEnvironment = "development"
 // exposedSections are the kinds in the order in which they were asked for.
 var exposedSections = []eval.Kind{eval.KindGate, eval.KindExperiment, eval.KindLayer}
 
-// Inputs are the files that exposures were recorded with.
-type Inputs struct{ Document, Users, IDLists, Environment string }
+// Inputs are what exposures were recorded with; what is empty wasn't set.
+type Inputs struct {
+	// Files: the options hold ID lists, too, where there is no file of them.
+	Document, Users, IDLists, Options string
+	Environment                       string
+}
 
 // ExposureInputs are the files that the exposures of a group were recorded with; ok is false for a group without any.
 func (g Group) ExposureInputs() (in Inputs, ok bool) {
-	in = Inputs{Document: g.document, Users: g.users, IDLists: g.idLists}
+	in = Inputs{Document: g.document, Users: g.users, IDLists: g.idLists, Options: g.options}
 	if g.exposureUsers != "" {
 		in.Users, in.Environment = g.exposureUsers, exposureEnvironment
 	}
@@ -109,20 +113,25 @@ func (x *exposer) expose(user *eval.User) ([]map[string]any, error) {
 				if err != nil {
 					return nil, err
 				}
-				all = append(all, event)
+				if event != nil {
+					all = append(all, event)
+				}
 			}
 		}
 	}
 	return all, nil
 }
 
-// event is an exposure as it would be sent.
+// event is an exposure as it would be sent, nil where it is none.
 func (x *exposer) event(e events.Exposure) (map[string]any, error) {
 	x.text = events.AppendExposure(x.text[:0], e)
 	return decodeEvent(x.text)
 }
 
 func decodeEvent(text []byte) (event map[string]any, err error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
 	if err := json.Unmarshal(text, &event); err != nil {
 		return nil, fmt.Errorf("event %.200s: %w", text, err)
 	}

@@ -61,8 +61,8 @@ func Groups(folder string) ([]Group, error) {
 			expected: base + ".expected.jsonl.gz", exposures: base + ".exposures.jsonl.gz", unstable: unstable[name],
 		})
 	}
-	real, err := realGroups(folder)
-	return append(groups, real...), err
+	others, err := realGroups(folder)
+	return append(groups, others...), err
 }
 
 // realGroups lists the groups whose documents are not synthetic.

@@ -42,9 +42,15 @@ func (s *sheet) malformed(m *malformedDocument) error {
 		return err
 	}
 	s.compare(at, (err == nil) == m.Init.IsSuccess, err == nil, m.Init.IsSuccess)
-	if err != nil || !m.Init.IsSuccess || !d.HasUpdates() {
-		return nil // there is nothing to ask
+	// Else there is nothing to ask.
+	if err == nil && m.Init.IsSuccess && d.HasUpdates() {
+		return s.odd(at, d, m)
 	}
+	return nil
+}
+
+// odd compares what still evaluates.
+func (s *sheet) odd(at cell, d *eval.Document, m *malformedDocument) error {
 	snapshot, err := eval.Compile(d, eval.Origin{Source: "Network"})
 	if err != nil {
 		return err

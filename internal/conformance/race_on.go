@@ -2,5 +2,5 @@
 
 package conformance
 
-// testStride lets tests compare every seventh user or row. What the race detector looks for doesn't depend on the user.
-const testStride = 7
+// testStride lets tests compare every tenth user or row. What the race detector looks for doesn't depend on the user.
+const testStride = 10

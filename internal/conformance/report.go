@@ -22,7 +22,7 @@ func (r *Report) Add(c Case, o Outcome) {
 		return
 	}
 	r.rows = append(r.rows, reportRow{c.Suite + " " + c.Group, o})
-	r.total.Add(o.Tally)
+	r.total = r.total.Plus(o.Tally)
 }
 
 // Total are the counts of all cases.

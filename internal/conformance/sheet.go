@@ -18,13 +18,9 @@ type Tally struct {
 // Matches are the cells that are equal.
 func (t Tally) Matches() int { return t.Cells - t.Mismatches - t.Known }
 
-// Add adds the counts of another tally.
-func (t *Tally) Add(o Tally) {
-	t.Cases += o.Cases
-	t.Cells += o.Cells
-	t.Mismatches += o.Mismatches
-	t.Known += o.Known
-	t.Unstable += o.Unstable
+// Plus are the counts of both tallies.
+func (t Tally) Plus(o Tally) Tally {
+	return Tally{t.Cases + o.Cases, t.Cells + o.Cells, t.Mismatches + o.Mismatches, t.Known + o.Known, t.Unstable + o.Unstable}
 }
 
 // Outcome is what came of one case.

@@ -14,16 +14,16 @@ var userAgentFields = [...]string{"os_name", "os_version", "browser_name", "brow
 func tableCases(folder string) ([]Case, error) {
 	var cases []Case
 	for _, table := range []struct {
-		name    string
-		compare func(file string, s *sheet) error
+		suite, name string
+		compare     func(file string, s *sheet) error
 	}{
-		{"ua.first_party.jsonl.gz", func(file string, s *sheet) error { return s.userAgents(file, false) }},
-		{"ua.third_party.jsonl.gz", func(file string, s *sheet) error { return s.userAgents(file, true) }},
-		{"ip_country.tsv.gz", func(file string, s *sheet) error { return s.countries(file) }},
+		{SuiteUserAgents, "ua.first_party.jsonl.gz", func(file string, s *sheet) error { return s.userAgents(file, false) }},
+		{SuiteUserAgents, "ua.third_party.jsonl.gz", func(file string, s *sheet) error { return s.userAgents(file, true) }},
+		{SuiteCountries, "ip_country.tsv.gz", func(file string, s *sheet) error { return s.countries(file) }},
 	} {
 		file := filepath.Join(folder, "tables", table.name)
 		if exists(file) {
-			cases = append(cases, Case{SuiteTables, table.name, func(s *sheet) error { return table.compare(file, s) }})
+			cases = append(cases, Case{table.suite, table.name, func(s *sheet) error { return table.compare(file, s) }})
 		}
 	}
 	return cases, nil

@@ -10,7 +10,7 @@ import (
 // TestSuites compares what testdata/conformance has of some suites and, where the environment variable CONFORMANCE_DIR
 // names another such folder, what that has. root is the way to the repository's root. Every mismatch is an error of the
 // test, and so is a known difference that none of the recordings shows. Under the race detector, which would take
-// minutes for all of it, every seventh user or row is compared.
+// minutes for all of it, every tenth user or row is compared.
 func TestSuites(t *testing.T, root string, suites ...string) {
 	t.Helper()
 	data := filepath.Join(root, "testdata", "conformance")
