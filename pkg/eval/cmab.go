@@ -81,9 +81,10 @@ func (s *scope) evaluateBandit(b *bandit) {
 	if res.Version < 0 {
 		res.Version = b.version
 	}
+	idType, version := res.IDType, res.Version
 	arm, suffix, ok := s.arm(b)
-	// Set last, because evaluating the targeting gate changes it.
-	res.IsExperimentActive = b.enabled
+	// Set last, because evaluating the targeting gate changes them.
+	res.IsExperimentActive, res.IDType, res.Version = b.enabled, idType, version
 	if !ok {
 		return
 	}
@@ -117,10 +118,20 @@ func (s *scope) arm(b *bandit) (arm int, suffix string, ok bool) {
 
 // targeted asks the bandit's gate. A user it doesn't pass gets the default.
 func (s *scope) targeted(b *bandit) bool {
-	if !s.evaluateGate(b.gate) {
+	if s.response != nil {
+		// The reference asks with a memo of its own, which nothing else in the response sees.
+		memo := s.memo
+		s.memo = nil
+		defer func() {
+			s.release()
+			s.memo = memo
+		}()
+	}
+	s.evaluateGate(b.gate)
+	if s.failed {
 		return false
 	}
-	pass := s.res.Pass
+	pass := s.res.Pass // that of an unsupported gate too
 	if !b.gate.segment {
 		s.expose(b.gate.name, pass, s.res.RuleID)
 	}

@@ -99,7 +99,8 @@ func (s *scope) evaluateNewLayer(sp *spec) {
 			continue
 		}
 		if l.delegate != nil && s.evaluateDelegate(l) {
-			if passedAny || s.res.Value == "" || v.collides(s.res.Value) {
+			// A value that is there, but no object, is one without members.
+			if passedAny || s.returned == nil || v.collides(s.res.Value) {
 				continue
 			}
 			v.add(s.res.Value, l.id)

@@ -171,7 +171,7 @@ func (v *value) setObject(m map[string]any) {
 
 // setLiteral fills v from a number as it was spelled.
 func (v *value) setLiteral(n json.Number) {
-	if i, ok := parseInt(string(n)); ok {
+	if i, ok := parseInt(string(n)); ok && n != "-0" { // -0 is a double, which keeps its sign
 		v.setInt(i)
 		return
 	}
