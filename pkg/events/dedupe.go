@@ -37,32 +37,25 @@ func newDedupe(limit int) *dedupe {
 
 // admit reports whether the exposure is due: not logged within the last repeatEvery. If so, it counts as logged at now.
 func (d *dedupe) admit(key uint64, now time.Time, repeatEvery time.Duration) bool {
-	isDue, _ := d.ask(key, now, repeatEvery)
-	return isDue
-}
-
-// ask is admit, and also says when the exposure was logged before; neverLogged if that is not known.
-func (d *dedupe) ask(key uint64, now time.Time, repeatEvery time.Duration) (isDue bool, before int64) {
 	at := now.UnixNano()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i, known := d.index[key]
 	if !known {
 		d.insert(key, at)
-		return true, neverLogged
+		return true
 	}
 	d.unlink(i)
 	d.linkNewest(i)
 	e := &d.entries[i]
-	before = e.loggedAt
 	// The distance is taken both ways: callers on several goroutines may arrive out of order, and a clock set back must
 	// neither repeat everything nor silence a unit for longer than repeatEvery.
-	if before != neverLogged && time.Duration(at-before).Abs() < repeatEvery {
+	if e.loggedAt != neverLogged && time.Duration(at-e.loggedAt).Abs() < repeatEvery {
 		d.repeated++
-		return false, before
+		return false
 	}
 	e.loggedAt = at
-	return true, before
+	return true
 }
 
 // forget makes the exposures due again, after the events that carried them were dropped.

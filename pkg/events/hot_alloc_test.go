@@ -47,21 +47,12 @@ func TestAskingForWhatIsKnownDoesNotAllocate(t *testing.T) {
 	layer.Result.Kind, layer.Result.Value, layer.Parameter = eval.KindLayer, `{"model":"b","depth":3}`, "depth"
 	l.Expose(layer)
 	l.CountCheck("new_checkout")
-	tracker, err := NewDueTracker(10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pods := []PodObservation{{Ready: true, Hash: "b91e04d7"}}
-	observe := func() {
-		tracker.Observe(UnitObservation{Unit: "shop/checkout", Hash: "b91e04d7", InPlace: IsCarried("b91e04d7", pods)}, testEpoch)
-	}
-	observe()
 	state, _ := RolloutState{}.Observe(deployment("1", "a", 3, 3, 3), testEpoch)
 	for name, call := range map[string]func(){
 		"a repeated exposure of a unit known by its IDs": func() { l.Expose(exposure) },
 		"a repeated exposure of a layer parameter":       func() { l.Expose(layer) },
 		"a check that was counted before":                func() { l.CountCheck("new_checkout") },
-		"a unit that is not due":                         observe,
+		"asking when a repeated exposure is due":         func() { l.NextExposure(exposure) },
 		"a workload that stands still":                   func() { state, _ = state.Observe(deployment("1", "a", 3, 3, 3), testEpoch) },
 	} {
 		if got := testing.AllocsPerRun(1000, call); got != 0 {
