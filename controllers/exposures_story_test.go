@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -111,7 +112,9 @@ func TestStoryExposuresOfReadyPods(t *testing.T) {
 		s.carrying(4, "web-0", "web-1")
 		s.setReady(pods[1], corev1.ConditionTrue)
 		s.awaitEvents(2)
-		change(s, binding, func(b *v1alpha1.FlagBinding) { b.Spec.Exposures.RepeatEvery = &metav1.Duration{Duration: 12 * time.Hour} })
+		change(s, binding, func(b *v1alpha1.FlagBinding) {
+			b.Spec.Exposures.RepeatEvery = &metav1.Duration{Duration: 12 * time.Hour}
+		})
 		s.awaitConditions(binding, applied)
 		s.settle(op)
 		op.stop(t)
@@ -213,8 +216,15 @@ func TestStoryRollouts(t *testing.T) {
 		change(s, web, func(d *appsv1.Deployment) { *d.Spec.Replicas = 2 })
 		s.rollsOut(web, 2, 2)
 		// Without the first binding, the rollout is told as the other's user, and not begun anew.
+		s.settle(op)
+		reconciles := op.activity.completed("flagbinding", s.namespace, "a")
 		s.delete(a)
-		s.gone(a)
+		eventually(t, "a reconcile after the deletion", func(context.Context) string {
+			if op.activity.completed("flagbinding", s.namespace, "a") == reconciles {
+				return "there was none"
+			}
+			return ""
+		})
 		change(s, web, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "registry.k8s.io/pause:3.11" })
 		s.rollsOut(web, 3, 2)
 		s.awaitEvents(6)

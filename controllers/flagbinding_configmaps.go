@@ -29,6 +29,8 @@ const (
 	podNamePlaceholder      = "$(pod.name)"
 )
 
+const bindingKind = "FlagBinding"
+
 var configMapKind = corev1.SchemeGroupVersion.WithKind("ConfigMap")
 
 // applyConfigMaps writes every ConfigMap whose content is not what it should be.
@@ -187,10 +189,11 @@ func (r *FlagBindingReconciler) findConfigMap(
 }
 
 // isOwn reports whether the binding made the object: by owner reference, or by label where the object is to outlive the binding. What
-// a binding of the same name retained is its own too: there are no two of one name, so that one is gone.
+// a binding of the same name left is its own too: there are no two of one name, so that one is gone.
 func isOwn(object client.Object, binding *v1alpha1.FlagBinding) bool {
 	if owner := metav1.GetControllerOf(object); owner != nil {
-		return owner.UID == binding.UID
+		return owner.UID == binding.UID ||
+			(owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == bindingKind && owner.Name == binding.Name)
 	}
 	labels := object.GetLabels()
 	return labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByValue &&
@@ -205,8 +208,11 @@ func holderOf(object client.Object) string {
 	if manager := object.GetLabels()[v1alpha1.ManagedByLabel]; manager != "" && manager != v1alpha1.ManagedByValue {
 		return manager
 	}
+	if name := object.GetAnnotations()[v1alpha1.BindingAnnotation]; name != "" {
+		return bindingKind + " " + name
+	}
 	if object.GetLabels()[v1alpha1.BindingUIDLabel] != "" {
-		return "FlagBinding " + object.GetAnnotations()[v1alpha1.BindingAnnotation]
+		return "another " + bindingKind
 	}
 	fields := object.GetManagedFields()
 	if len(fields) > 0 {
@@ -231,7 +237,16 @@ func isCurrent(
 		existing.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByValue &&
 		existing.Labels[v1alpha1.BindingUIDLabel] == string(binding.UID) &&
 		existing.Annotations[v1alpha1.BindingAnnotation] == binding.Name &&
-		(metav1.GetControllerOf(existing) != nil) == ownsConfigMap(spec)
+		hasRightOwner(existing, binding, spec)
+}
+
+// hasRightOwner reports whether a ConfigMap that is to go with the binding has it as its owner, and any other none.
+func hasRightOwner(existing *corev1.ConfigMap, binding *v1alpha1.FlagBinding, spec *v1alpha1.ConfigMapTarget) bool {
+	owner := metav1.GetControllerOf(existing)
+	if !ownsConfigMap(spec) {
+		return owner == nil
+	}
+	return owner != nil && owner.UID == binding.UID
 }
 
 // ownsConfigMap reports whether the ConfigMap goes with the binding.
@@ -272,7 +287,7 @@ func (r *FlagBindingReconciler) writeConfigMap(
 		WithData(content)
 	if ownsConfigMap(spec) {
 		desired.WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("FlagBinding").
+			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(bindingKind).
 			WithName(s.binding.Name).WithUID(s.binding.UID).WithController(true).WithBlockOwnerDeletion(true))
 	}
 	options := []client.ApplyOption{client.FieldOwner(materializeManager)}

@@ -90,11 +90,20 @@ func owned(by string, labels map[string]string, managers ...string) *corev1.Conf
 	o := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
 	if by != "" {
 		yes := true
-		o.OwnerReferences = []metav1.OwnerReference{{Kind: "FlagBinding", Name: by, UID: newBinding(by).Obj().UID, Controller: &yes}}
+		o.OwnerReferences = []metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "FlagBinding", Name: by, UID: newBinding(by).Obj().UID, Controller: &yes,
+		}}
 	}
 	for _, manager := range managers {
 		o.ManagedFields = append(o.ManagedFields, metav1.ManagedFieldsEntry{Manager: manager})
 	}
+	return o
+}
+
+// former is what a deleted binding owned, before the garbage collector came.
+func former(by string) *corev1.ConfigMap {
+	o := owned(by, nil)
+	o.OwnerReferences[0].UID = "uid-of-one-that-is-gone"
 	return o
 }
 
@@ -117,6 +126,7 @@ func TestOnlyWhatTheBindingMadeIsItsOwn(t *testing.T) {
 		"Its own by owner reference":             {owned("mine", nil), true, ""},
 		"Its own by label":                       {owned("", labels("statsig-operator", "mine")), true, ""},
 		"Another binding's by owner reference":   {owned("other", labels("statsig-operator", "mine")), false, "FlagBinding other"},
+		"A former binding's by owner reference":  {former("mine"), true, ""},
 		"A former binding's of the same name":    {retained("mine", labels("statsig-operator", "former")), true, ""},
 		"Another binding's by label":             {retained("other", labels("statsig-operator", "other")), false, "FlagBinding other"},
 		"Helm's, whatever else it says":          {owned("", labels("Helm", "mine"), "helm"), false, "Helm"},
@@ -163,6 +173,7 @@ func TestAConfigMapIsWrittenWhenItDiffers(t *testing.T) {
 		"The binding's name is missing":         {current(func(o *corev1.ConfigMap) { delete(o.Annotations, v1alpha1.BindingAnnotation) }), "", false},
 		"A label is missing":                    {current(func(o *corev1.ConfigMap) { delete(o.Labels, v1alpha1.ManagedByLabel) }), "", false},
 		"It should outlive the binding":         {current(func(*corev1.ConfigMap) {}), v1alpha1.DeletionRetain, false},
+		"It should change hands":                {current(func(o *corev1.ConfigMap) { o.OwnerReferences[0].UID = "former" }), "", false},
 		"It should go with the binding":         {current(func(o *corev1.ConfigMap) { o.OwnerReferences = nil }), "", false},
 		"It outlives the binding, as it should": {current(func(o *corev1.ConfigMap) { o.OwnerReferences = nil }), v1alpha1.DeletionRetain, true},
 	} {

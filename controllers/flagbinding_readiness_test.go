@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
@@ -177,13 +178,20 @@ func TestOnlyMarkedPodsConcernBindingsThatWait(t *testing.T) {
 	}
 }
 
-// newExposing is a scope of the binding a, in mode PodReady, with a pod that its unit has marked, and a logger that keeps its events.
-func newExposing(t *testing.T, edits ...func(*v1alpha1.FlagBinding)) (*bindingScope, *events.Logger) {
+// keepingLogger keeps its events, for it is never run.
+func keepingLogger(t *testing.T) *events.Logger {
 	t.Helper()
 	logger, err := events.New(events.Options{SDKKey: secret.NewKey(plainKey), Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return logger
+}
+
+// newExposing is a scope of the binding a, in mode PodReady, with a pod that its unit has marked, and a logger that keeps its events.
+func newExposing(t *testing.T, edits ...func(*v1alpha1.FlagBinding)) (*bindingScope, *events.Logger) {
+	t.Helper()
+	logger := keepingLogger(t)
 	binding := newBinding("a").Gate("on").Gate("off").Annotations("flags.example.com").Obj()
 	binding.Spec.Exposures = &v1alpha1.Exposures{Mode: v1alpha1.ExposurePodReady, RepeatEvery: &metav1.Duration{Duration: time.Hour}}
 	for _, edit := range edits {
@@ -216,7 +224,7 @@ func TestWhatIsExposedIsReadNoMore(t *testing.T) {
 		if err := r.expose(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		if got := logger.Stats().Pending; int(got) != step.events || reads.gets+reads.lists != step.reads {
+		if got := logger.Stats().Pending; got != step.events || reads.gets+reads.lists != step.reads {
 			t.Errorf("after %s: want %d events and %d reads, got %d and %d", step.after, step.events, step.reads, got, reads.gets+reads.lists)
 		}
 		if got := soonest(s.untilNextLook()...); got != step.next {
@@ -269,10 +277,40 @@ func TestWhatDecidesWhetherAUnitIsExposed(t *testing.T) {
 				t.Fatal(err)
 			}
 			stats := logger.Stats()
-			if int(stats.Pending) != tc.want || stats.CheckNames != tc.wantChecks || reads.gets != tc.wantReads {
+			if stats.Pending != tc.want || stats.CheckNames != tc.wantChecks || reads.gets != tc.wantReads {
 				t.Errorf("want %d exposures, %d checks and %d reads, got %d, %d and %d", tc.want, tc.wantChecks, tc.wantReads,
 					stats.Pending, stats.CheckNames, reads.gets)
 			}
 		})
+	}
+}
+
+func TestOnlyUpdatesOfTheStatusAreLetThrough(t *testing.T) {
+	base := func(change func(*metav1.PartialObjectMetadata)) *metav1.PartialObjectMetadata {
+		pod := newMetadata("v1", "Pod", "p")
+		pod.ResourceVersion = "1"
+		change(pod)
+		return pod
+	}
+	for name, tc := range map[string]struct {
+		change func(*metav1.PartialObjectMetadata)
+		want   bool
+	}{
+		"A resync":                        {func(*metav1.PartialObjectMetadata) {}, false},
+		"A change of what metadata lacks": {func(p *metav1.PartialObjectMetadata) { p.ResourceVersion = "2" }, true},
+		"A change of labels, which others see": {func(p *metav1.PartialObjectMetadata) {
+			p.ResourceVersion, p.Labels = "2", map[string]string{"a": "1"}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := event.UpdateEvent{ObjectOld: base(func(*metav1.PartialObjectMetadata) {}), ObjectNew: base(tc.change)}
+			if got := onlyStatusChanged().Update(e); got != tc.want {
+				t.Errorf("let through: want %t, got %t", tc.want, got)
+			}
+		})
+	}
+	p, pod := onlyStatusChanged(), base(func(*metav1.PartialObjectMetadata) {})
+	if p.Create(event.CreateEvent{Object: pod}) || p.Delete(event.DeleteEvent{Object: pod}) || p.Generic(event.GenericEvent{Object: pod}) {
+		t.Error("what is no update is let through")
 	}
 }

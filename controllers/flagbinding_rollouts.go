@@ -61,7 +61,7 @@ func (r *FlagBindingReconciler) followRollouts(s *bindingScope, err error) {
 	binding := client.ObjectKeyFromObject(s.binding)
 	switch {
 	case !s.reportsRollouts():
-		if err == nil && !s.awaitsSpecs {
+		if s.acted || (err == nil && !s.awaitsSpecs) {
 			r.rollouts.forget(binding)
 		}
 	case s.acted && s.evaluator != nil:

@@ -254,12 +254,8 @@ func TestRolloutsAreToldToEachProjectOnce(t *testing.T) {
 	runtimes := NewRuntimes(&secret.Scrubber{}, "test", "")
 	loggers := map[types.NamespacedName]*events.Logger{}
 	for _, project := range []types.NamespacedName{projectA, projectB} {
-		logger, err := events.New(events.Options{SDKKey: secret.NewKey(plainKey)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		loggers[project] = logger
-		runtimes.byProject[project] = &projectRuntime{logger: logger}
+		loggers[project] = keepingLogger(t)
+		runtimes.byProject[project] = &projectRuntime{logger: loggers[project]}
 	}
 	r := &FlagBindingReconciler{Live: reads, Runtimes: runtimes, Now: func() time.Time { return noon }}
 	web := rolling("web", "{}")
@@ -272,7 +268,7 @@ func TestRolloutsAreToldToEachProjectOnce(t *testing.T) {
 	told := func(want int) {
 		t.Helper()
 		for project, logger := range loggers {
-			if got := logger.Stats().Pending; int(got) != want {
+			if got := logger.Stats().Pending; got != want {
 				t.Errorf("%s was told %d events, want %d", project.Name, got, want)
 			}
 		}
@@ -326,31 +322,28 @@ func TestWhatDecidesWhetherRolloutsAreFollowed(t *testing.T) {
 		// want is for a workload that is not followed yet, wantStill for one that is.
 		want, wantStill bool
 	}{
-		"The option is on":                 {func(*bindingScope) {}, nil, true, true},
-		"It is on, and a target failed":    {func(*bindingScope) {}, failed, true, true},
-		"It is off":                        {func(s *bindingScope) { s.project.Spec.Events.Rollouts = v1alpha1.EventsDisabled }, nil, false, false},
-		"It is not set":                    {func(s *bindingScope) { s.project.Spec.Events = nil }, nil, false, false},
-		"No events are sent":               {func(s *bindingScope) { s.running.logger = nil }, nil, false, false},
-		"The binding is suspended":         {func(s *bindingScope) { s.project, s.running, s.acted = nil, nil, false }, nil, false, false},
-		"The project could not be read":    {func(s *bindingScope) { s.project, s.running, s.acted = nil, nil, false }, failed, false, true},
-		"Its first answer is awaited":      {func(s *bindingScope) { s.running, s.awaitsSpecs, s.acted = nil, true, false }, nil, false, true},
-		"There are no specs":               {func(s *bindingScope) { s.evaluator = nil }, nil, false, true},
-		"Workloads could not be read":      {func(s *bindingScope) { s.acted = false }, failed, false, true},
-		"The workload is bound no more":    {func(s *bindingScope) { s.units = nil }, nil, false, false},
-		"Nobody is the user":               {func(s *bindingScope) { s.units[0].user = nil }, nil, false, false},
-		"Units are pods":                   {func(s *bindingScope) { s.binding.Spec.Subject.Unit = v1alpha1.UnitPod }, nil, false, false},
-		"The workload is of an other kind": {func(s *bindingScope) { s.units[0].workload.Kind = "CronJob" }, nil, false, false},
+		"The option is on":                {func(*bindingScope) {}, nil, true, true},
+		"It is on, and a target failed":   {func(*bindingScope) {}, failed, true, true},
+		"It is off":                       {func(s *bindingScope) { s.project.Spec.Events.Rollouts = v1alpha1.EventsDisabled }, nil, false, false},
+		"It is off, and a target failed":  {func(s *bindingScope) { s.project.Spec.Events.Rollouts = v1alpha1.EventsDisabled }, failed, false, false},
+		"It is not set":                   {func(s *bindingScope) { s.project.Spec.Events = nil }, nil, false, false},
+		"No events are sent":              {func(s *bindingScope) { s.running.logger = nil }, nil, false, false},
+		"The binding is suspended":        {func(s *bindingScope) { s.project, s.running, s.acted = nil, nil, false }, nil, false, false},
+		"The project could not be read":   {func(s *bindingScope) { s.project, s.running, s.acted = nil, nil, false }, failed, false, true},
+		"Its first answer is awaited":     {func(s *bindingScope) { s.running, s.awaitsSpecs, s.acted = nil, true, false }, nil, false, true},
+		"There are no specs":              {func(s *bindingScope) { s.evaluator = nil }, nil, false, true},
+		"Workloads could not be read":     {func(s *bindingScope) { s.acted = false }, failed, false, true},
+		"The workload is bound no more":   {func(s *bindingScope) { s.units = nil }, nil, false, false},
+		"Nobody is the user":              {func(s *bindingScope) { s.units[0].user = nil }, nil, false, false},
+		"Units are pods":                  {func(s *bindingScope) { s.binding.Spec.Subject.Unit = v1alpha1.UnitPod }, nil, false, false},
+		"The workload is of another kind": {func(s *bindingScope) { s.units[0].workload.Kind = "CronJob" }, nil, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, before := range []bool{false, true} {
 				binding := newBinding("a").Gate("on").ConfigMap("f").Obj()
 				s := evaluated(t, newScope(t, binding, evaltest.Compile(t, everyKind()), newDeployment("checkout")), nil)
 				s.project.Spec.Events = &v1alpha1.EventsSpec{Rollouts: v1alpha1.EventsEnabled}
-				logger, err := events.New(events.Options{SDKKey: secret.NewKey(plainKey)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				s.running = &projectRuntime{logger: logger}
+				s.running = &projectRuntime{logger: keepingLogger(t)}
 				r := &FlagBindingReconciler{}
 				key := workloadKey{deploymentKind, types.NamespacedName{Namespace: "shop", Name: "checkout"}}
 				if before {

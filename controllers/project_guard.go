@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -80,10 +79,12 @@ func (p *projectRuntime) follow(project *v1alpha1.StatsigProject) {
 		return
 	}
 	syncer := p.lease.Syncer()
-	if was := p.guard.bounds.Swap(project.Spec.ChangeGuard); !equality.Semantic.DeepEqual(was, project.Spec.ChangeGuard) {
+	p.guard.bounds.Store(project.Spec.ChangeGuard)
+	syncer.Approve(project.Annotations[v1alpha1.ApproveAnnotation])
+	if syncer.State().Held != nil {
+		// The bounds may have changed, and so may the bindings that count.
 		syncer.Reconsider()
 	}
-	syncer.Approve(project.Annotations[v1alpha1.ApproveAnnotation])
 }
 
 // heldSpecs describes what the guard holds; nil when it holds nothing.

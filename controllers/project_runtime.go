@@ -147,6 +147,9 @@ func (r *Runtimes) syncOptions(
 	return options, nil
 }
 
+// rememberedExposures bounds the units times entries of a project whose repeated exposures are left out, at some 70 bytes each.
+const rememberedExposures = 1_000_000
+
 // loggerOptions says how a project's events are sent; wanted is false where none are.
 func (r *Runtimes) loggerOptions(project *v1alpha1.StatsigProject, key secret.Key) (options events.Options, wanted bool) {
 	spec := v1alpha1.EventsSpec{}
@@ -156,7 +159,9 @@ func (r *Runtimes) loggerOptions(project *v1alpha1.StatsigProject, key secret.Ke
 	if spec.Disabled || key.IsZero() {
 		return options, false
 	}
-	options = events.Options{SDKKey: key, URL: eventsURL(project), ExposeOverridden: spec.Overridden == v1alpha1.EventsEnabled}
+	options = events.Options{
+		SDKKey: key, URL: eventsURL(project), ExposeOverridden: spec.Overridden == v1alpha1.EventsEnabled, DedupeSize: rememberedExposures,
+	}
 	if spec.FlushInterval != nil {
 		options.FlushInterval = spec.FlushInterval.Duration
 	}

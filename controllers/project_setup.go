@@ -38,12 +38,21 @@ func (r *Runtimes) ensure(ctx context.Context, project *v1alpha1.StatsigProject,
 	} else if err := r.renew(next, refs); err != nil {
 		return err
 	}
-	if serving != nil && serving.state().Snapshot != nil && next.state().Snapshot == nil {
+	if serving != nil && !next.mayReplace(serving) {
 		r.try(name, next)
 		return nil
 	}
 	r.promote(name, serving, next) //nolint:contextcheck // the logger outlives this reconcile: its life ends with the manager's
 	return nil
+}
+
+// mayReplace reports whether nothing is lost if p takes the place of serving.
+func (p *projectRuntime) mayReplace(serving *projectRuntime) bool {
+	if serving.lease.Syncer() == p.lease.Syncer() || serving.state().Snapshot == nil {
+		return true
+	}
+	state := p.state()
+	return state.Trial() == specsync.TrialPassed
 }
 
 // renew brings certificates and credentials up to date, without a break.

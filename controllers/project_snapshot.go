@@ -38,13 +38,20 @@ func (r *Runtimes) newSnapshotStore(project *v1alpha1.StatsigProject) (snapshotS
 	case r.SnapshotNamespace == "":
 		return nil, errors.New("spec.snapshot.store is Secret, but the manager was started without --snapshot-namespace")
 	default:
-		return NewSecretStore(r.Writer, r.Live, r.SnapshotNamespace, project.UID), nil
+		return NewSecretStore(r.Writer, r.Live, r.SnapshotNamespace, project), nil
 	}
 }
 
 // forget ends what runs for a project that is gone, and what it kept for the next start.
 func (r *Runtimes) forget(ctx context.Context, project types.NamespacedName) error {
-	if running, _ := r.lookup(project); running != nil && running.store != nil {
+	running, _ := r.lookup(project)
+	switch {
+	case running == nil:
+		// It went before anything ran for it, or while it was suspended.
+		if err := r.sweepSnapshots(ctx); err != nil {
+			return err
+		}
+	case running.store != nil:
 		if err := running.store.Delete(ctx); err != nil {
 			return fmt.Errorf("deleting the stored specs: %w", err)
 		}

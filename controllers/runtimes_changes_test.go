@@ -3,15 +3,19 @@ package controllers
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
+	"github.com/statsig-operator/statsig-operator/pkg/events"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
 	"github.com/statsig-operator/statsig-operator/pkg/statsigtest"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
@@ -213,5 +217,45 @@ func TestANewIDListQueuesTheBindingsThatReadIt(t *testing.T) {
 	evaluator := eval.NewEvaluator(evaltest.Compile(t, closures()), eval.Options{IDLists: lists})
 	if !evaluator.Evaluate(eval.Ref{Kind: eval.KindGate, Name: "nested_list"}, member, noon, nil).Pass {
 		t.Error("a member of the list fails the gate, so the lists downloaded prove nothing")
+	}
+}
+
+func TestSamplingFollowsTheSpecs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mode string
+		// want is the number of rules that the sampler had to remember.
+		want int
+	}{
+		"Without sampling every exposure is taken": {"", 0},
+		"Specs that ask for sampling get it":       {`"sdk_configs":{"sampling_mode":"on"},`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunning(t)
+				specs := &corev1.ConfigMap{}
+				must(t, r.cluster.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "specs"}, specs))
+				sampled := strings.Replace(string(everyKind().Time(9_000).JSON(t)), "{", "{"+tc.mode, 1)
+				check := func(when string, logger *events.Logger) {
+					t.Helper()
+					logger.Expose(events.Exposure{Result: eval.Result{Ref: eval.Ref{Kind: eval.KindGate, Name: "on"}}})
+					if got := logger.Stats().SamplingKeys; got != tc.want {
+						t.Errorf("%s: %d rules are sampled, want %d", when, got, tc.want)
+					}
+				}
+				project := newProject("a").Sources(mapSource).Obj()
+				first := r.ensured(t, project, plainKey)
+				specs.Data["json"] = sampled
+				must(t, r.cluster.Update(t.Context(), specs))
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				check("after new specs", first.logger)
+				project.Spec.Events = &v1alpha1.EventsSpec{URL: "https://events.example.com/v1"}
+				second := r.ensured(t, project, plainKey)
+				if second.logger == first.logger {
+					t.Fatal("other events have the same logger")
+				}
+				check("after a new logger for the same specs", second.logger)
+			})
+		})
 	}
 }

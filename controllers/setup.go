@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/events"
@@ -107,6 +109,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) 
 	}
 	if err := bindings.SetupWithManager(mgr); err != nil {
 		return nil, err
+	}
+	// Projects may have gone while nobody looked. That waits for nothing and keeps nothing waiting.
+	sweep := func(ctx context.Context) error {
+		if err := runtimes.sweepSnapshots(ctx); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Deleting stored specs of projects that are gone")
+		}
+		return nil
+	}
+	if err := mgr.Add(manager.RunnableFunc(sweep)); err != nil {
+		return nil, fmt.Errorf("setting up the sweep of stored specs: %w", err)
 	}
 	return &Operator{mgr, runtimes}, nil
 }

@@ -22,6 +22,8 @@ import (
 const (
 	// snapshotLabel holds the hash of the UID of the project whose snapshot a Secret keeps.
 	snapshotLabel = "flags.statsig-operator.dev/snapshot"
+	// snapshotProject is the annotation that holds namespace and name of that project.
+	snapshotProject = "flags.statsig-operator.dev/project"
 	// snapshotType is the type of these Secrets, so that they are easily told from those that people made.
 	snapshotType corev1.SecretType = "flags.statsig-operator.dev/snapshot"
 
@@ -53,6 +55,7 @@ type SecretStore struct {
 	namespace string
 	// uidHash stands for the project, whose name may be reused.
 	uidHash string
+	project types.NamespacedName
 	// chunkBytes is snapshotChunkBytes, but for tests.
 	chunkBytes int
 
@@ -64,13 +67,18 @@ type SecretStore struct {
 
 var _ specsync.Store = (*SecretStore)(nil)
 
-// NewSecretStore returns the store of the project with this UID. It writes with c, reads with live, which must not be a cache, and
-// touches Secrets in namespace only.
-func NewSecretStore(c client.Client, live client.Reader, namespace string, project types.UID) *SecretStore {
-	sum := sha256.Sum256([]byte(project))
+// NewSecretStore returns a project's store. It writes with c, reads with live, which must not be a cache, and touches Secrets in
+// namespace only.
+func NewSecretStore(c client.Client, live client.Reader, namespace string, project *v1alpha1.StatsigProject) *SecretStore {
 	return &SecretStore{
-		client: c, live: live, namespace: namespace, uidHash: hex.EncodeToString(sum[:8]), chunkBytes: snapshotChunkBytes,
+		client: c, live: live, namespace: namespace, uidHash: hashUID(project.UID), project: client.ObjectKeyFromObject(project),
+		chunkBytes: snapshotChunkBytes,
 	}
+}
+
+func hashUID(uid types.UID) string {
+	sum := sha256.Sum256([]byte(uid))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (s *SecretStore) headName() string { return "statsig-snapshot-" + s.uidHash }
@@ -228,6 +236,7 @@ func (s *SecretStore) apply(ctx context.Context, name string, data map[string][]
 	}
 	desired := corev1ac.Secret(name, s.namespace).
 		WithLabels(map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue, snapshotLabel: s.uidHash}).
+		WithAnnotations(map[string]string{snapshotProject: s.project.String()}).
 		WithType(snapshotType).
 		WithData(data)
 	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,20 +22,23 @@ import (
 )
 
 const (
-	snapshotProject   = "0b0c7d0e-7f0c-4d5e-8d0a-1f2e3d4c5b6a"
+	storedUID         = "0b0c7d0e-7f0c-4d5e-8d0a-1f2e3d4c5b6a"
 	snapshotNamespace = "statsig-system"
 )
 
-// storedSpecs is a snapshot that takes about this many bytes compressed; the seed makes it another one.
-func storedSpecs(seed uint64, bytes int) *specsync.Stored {
-	random := rand.New(rand.NewPCG(seed, 1))
-	var document strings.Builder
-	for document.Len() < 2*bytes {
-		fmt.Fprintf(&document, "%016x", random.Uint64())
-	}
+func storedProject() *v1alpha1.StatsigProject {
+	project := newProject("stored").Obj()
+	project.UID = storedUID
+	return project
+}
+
+// storedSpecs is a snapshot of this many bytes, which cannot be compressed; the seed makes it another one.
+func storedSpecs(seed byte, bytes int) *specsync.Stored {
+	document := make([]byte, bytes)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(document)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return &specsync.Stored{
-		Scope: "scope", Document: document.String(), Time: int64(seed), Origin: specsync.OriginNetwork, ReceivedAt: at, ConfirmedAt: at,
+		Scope: "scope", Document: string(document), Time: int64(seed), Origin: specsync.OriginNetwork, ReceivedAt: at, ConfirmedAt: at,
 	}
 }
 
@@ -77,13 +79,12 @@ func logWrites(c client.WithWatch) *writeLog {
 	return l
 }
 
-// chunkSize is the size of chunks in tests: small, for tests that write many, yet large enough to be compressed as well as larger
-// ones.
-const chunkSize = 32_000
+// chunkSize is the size of chunks in tests, which write many.
+const chunkSize = 1000
 
 // secretStore cuts snapshots into chunks of chunkSize.
 func secretStore(c client.WithWatch) *SecretStore {
-	s := NewSecretStore(c, c, snapshotNamespace, snapshotProject)
+	s := NewSecretStore(c, c, snapshotNamespace, storedProject())
 	s.chunkBytes = chunkSize
 	return s
 }
@@ -134,7 +135,7 @@ func TestASecretStoreKeepsWhatItIsGiven(t *testing.T) {
 				if s.Namespace != snapshotNamespace || s.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedByValue || s.Type != snapshotType {
 					t.Errorf("Secret %s/%s: labels %v, type %s", s.Namespace, s.Name, s.Labels, s.Type)
 				}
-				if s.Size() > corev1.MaxSecretSize || len(s.Name) > 63 || strings.Contains(s.Name, snapshotProject) {
+				if s.Size() > corev1.MaxSecretSize || len(s.Name) > 63 || strings.Contains(s.Name, storedUID) {
 					t.Errorf("Secret %s has %d bytes", s.Name, s.Size())
 				}
 			}
@@ -238,7 +239,7 @@ func TestDamagedSecretsAreReportedAndMended(t *testing.T) {
 		"A chunk that changed": func(t *testing.T, c client.Client) error {
 			t.Helper()
 			s := chunk(t, c, false)
-			s.Data[snapshotChunkKey][100] ^= 1
+			s.Data[snapshotChunkKey][0] ^= 1
 			return c.Update(t.Context(), s)
 		},
 		"A number of chunks that makes no sense": func(t *testing.T, c client.Client) error {
@@ -276,7 +277,7 @@ func TestDamagedSecretsAreReportedAndMended(t *testing.T) {
 }
 
 func TestForeignSecretsAreNotTouched(t *testing.T) {
-	store := NewSecretStore(nil, nil, snapshotNamespace, snapshotProject)
+	store := NewSecretStore(nil, nil, snapshotNamespace, storedProject())
 	foreign := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: snapshotNamespace, Name: store.headName()}, Data: map[string][]byte{"password": []byte("x")},
 	}

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,9 +53,7 @@ func TestConditionsOfAProjectSpeakOfWhatIsTried(t *testing.T) {
 				conditions := s.project.Status.Conditions
 				checkKstatus(t, conditions, s.project.Generation)
 				want := map[string]string{"EventsFlowing": "True Disabled"}
-				for condition, value := range tc.want {
-					want[condition] = value
-				}
+				maps.Copy(want, tc.want)
 				if diff := cmp.Diff(want, summarize(conditions)); diff != "" {
 					t.Errorf("conditions (-want +got):\n%s", diff)
 				}

@@ -131,22 +131,30 @@ func specsVerdict(s *projectScope) verdict {
 		return isUnknown(v1alpha1.ReasonPending, "No source has been asked yet.")
 	}
 	state := s.judged()
-	age := s.now.Sub(state.LastSuccess)
 	switch {
 	case !state.Attempted:
 		return isUnknown(v1alpha1.ReasonPending, "The first answer is awaited.")
-	case state.Err == nil && state.Held != nil:
+	case state.Err != nil:
+		return failureVerdict(s, state)
+	case state.Held != nil:
 		return isUnknown(v1alpha1.ReasonHeld, fmt.Sprintf("There are newer specs with the hash %s, held by spec.changeGuard: %s. "+
 			"The previous ones stay in use until annotation %s has that hash.",
 			shortHash(state.Held.Snapshot.Hash()), state.Held.Message, v1alpha1.ApproveAnnotation))
-	case state.Err == nil && state.IDListsErr != nil:
+	case state.IDListsErr != nil:
 		return isTrue(v1alpha1.ReasonSynced,
 			"The specs are as new as the sources have them. Not all ID lists are: "+sentence(state.IDListsErr))
-	case state.Err == nil && state.StoreErr != nil:
+	case state.StoreErr != nil:
 		return isTrue(v1alpha1.ReasonSynced,
 			"The specs are as new as the sources have them, but are not kept for the next start: "+sentence(state.StoreErr))
-	case state.Err == nil:
+	default:
 		return isTrue(v1alpha1.ReasonSynced, "The specs are as new as the sources have them.")
+	}
+}
+
+// failureVerdict says how it stands while no source confirms the specs.
+func failureVerdict(s *projectScope, state specsync.State) verdict {
+	age := s.now.Sub(state.LastSuccess)
+	switch {
 	case errors.Is(state.Err, specsync.ErrWrongProject):
 		return isFalse(v1alpha1.ReasonWrongProject, "The source offers specs made for another SDK key."+s.meanwhile())
 	case errors.Is(state.Err, specsync.ErrMalformed), errors.Is(state.Err, specsync.ErrTooLarge):

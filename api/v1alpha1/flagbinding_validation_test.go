@@ -164,9 +164,9 @@ func TestFlagBindingListsAreValidated(t *testing.T) {
 		"Exposures of ready pods with annotations are accepted": {
 			change: `{exposures: {mode: PodReady}, targets: [{name: a, podAnnotations: {prefix: flags.example.com}}]}`,
 		},
-		"Exposures must not repeat too often":    {`{exposures: {repeatEvery: 59s}}`, repeat},
-		"Exposures must repeat":                  {`{exposures: {repeatEvery: 720h1s}}`, repeat},
-		"Exposures repeat within bounds":         {change: `{exposures: {mode: OnApply, repeatEvery: 1m}}`},
+		"Exposures must not repeat too often": {`{exposures: {repeatEvery: 59s}}`, repeat},
+		"Exposures must repeat":               {`{exposures: {repeatEvery: 720h1s}}`, repeat},
+		"Exposures repeat within bounds":      {change: `{exposures: {mode: OnApply, repeatEvery: 1m}}`},
 		"Annotations need workloads": {
 			`{subject: {unit: Namespace, workloads: null}, targets: [{name: a, podAnnotations: {prefix: flags.example.com}}]}`,
 			"spec.subject.workloads: …a podAnnotations target needs subject.workloads",
