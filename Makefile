@@ -61,6 +61,18 @@ test-unit: ## Run the tests that need no API server, without the race detector.
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
+.PHONY: bench-peers
+bench-peers: ## Measure this evaluator and event logger beside others. Takes minutes; ARGS for flags.
+	cd hack/bench && go run . $(ARGS)
+
+.PHONY: conformance
+conformance: ## Compare with the official SDK's recorded answers; CONFORMANCE_DIR=folder adds more.
+	go run ./hack/conformance $(ARGS)
+
+.PHONY: conformance-live
+conformance-live: ## Compare with the official SDK on random documents. Needs node and npm; ARGS="--seed 1 --documents 100".
+	go run ./hack/conformance-live $(ARGS)
+
 .PHONY: verify
 verify: generate manifests ## Fail if anything generated, tidied or formatted differs from what is committed.
 	@for dir in $(MODULES); do echo "go mod tidy -diff in $$dir"; (cd "$$dir" && GOWORK=off go mod tidy -diff) || exit 1; done
