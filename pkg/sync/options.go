@@ -14,6 +14,8 @@ const (
 	DefaultInterval = 10 * time.Second
 	MinInterval     = time.Second
 	DefaultTimeout  = 3 * time.Second
+	// DefaultInitialTimeout bounds the first poll.
+	DefaultInitialTimeout = 10 * time.Second
 
 	DefaultIDListInterval = 60 * time.Second
 	DefaultIDListTimeout  = 30 * time.Second
@@ -35,6 +37,9 @@ type Options struct {
 	Phase time.Duration
 	// Timeout bounds each request, its body included; 0 is DefaultTimeout.
 	Timeout time.Duration
+	// InitialTimeout bounds the first poll, all sources together, so that those who wait for it learn soon that there are
+	// no specs yet; 0 is DefaultInitialTimeout.
+	InitialTimeout time.Duration
 	// IDLists configure the ID lists; the zero value leaves them off.
 	IDLists IDListOptions
 	// Store keeps the last good specs and ID lists for the next start; nil for none. In a Pool every lease's store is
@@ -118,6 +123,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"interval", &o.Interval, DefaultInterval, MinInterval},
 		{"timeout", &o.Timeout, DefaultTimeout, time.Millisecond},
+		{"initial timeout", &o.InitialTimeout, DefaultInitialTimeout, time.Millisecond},
 		{"interval of the ID lists", &o.IDLists.Interval, DefaultIDListInterval, MinInterval},
 		{"timeout of the ID lists", &o.IDLists.Timeout, DefaultIDListTimeout, time.Millisecond},
 	} {

@@ -3,6 +3,7 @@ package specsync
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,12 @@ func (s *Syncer) poll(ctx context.Context) {
 	woken := s.woken
 	s.woken, s.lastStart = false, now()
 	s.polls++
+	budget := ctx
+	if s.polls == 1 {
+		var cancel context.CancelFunc
+		budget, cancel = context.WithTimeout(ctx, s.options.InitialTimeout)
+		defer cancel()
+	}
 	next := s.State()
 	var errs []error
 	failed, served := false, false
@@ -21,7 +28,7 @@ func (s *Syncer) poll(ctx context.Context) {
 		ready := !source.readyAt(woken).After(now())
 		source.woken = source.woken && !ready
 		if ready {
-			s.ask(ctx, source, &next)
+			s.ask(budget, source, &next)
 			if ctx.Err() != nil {
 				return
 			}
@@ -59,8 +66,8 @@ func (s *Syncer) forgetChanges() {
 func (s *Syncer) ask(ctx context.Context, source *trackedSource, next *State) {
 	begun := now()
 	v := s.fetch(ctx, source, next.Snapshot)
-	if ctx.Err() != nil {
-		return
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return // the end, which says nothing about the source
 	}
 	source.err = nil
 	if v.err != nil {

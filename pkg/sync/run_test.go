@@ -127,3 +127,38 @@ func TestAnySequenceOfAnswersKeepsTheOrder(t *testing.T) {
 		})
 	}
 }
+
+func TestTheFirstPollIsBoundedAsAWhole(t *testing.T) {
+	for name, tc := range map[string]struct {
+		initial, want time.Duration
+	}{
+		"By default":            {0, DefaultInitialTimeout},
+		"As the options say":    {90 * time.Second, 90 * time.Second},
+		"Sources need not wait": {time.Hour, 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				silent := func(ctx context.Context, _ Have) (Answer, error) {
+					<-ctx.Done()
+					return Answer{}, ctx.Err()
+				}
+				s := newSyncer(t, Options{
+					Sources:        []Source{NewSource("first", "1", silent), NewSource("second", "2", silent)},
+					InitialTimeout: tc.initial, Timeout: time.Minute,
+				})
+				attempted := make(chan time.Time, 1)
+				defer s.Subscribe(func(was, is State) {
+					if is.Attempted && !was.Attempted {
+						attempted <- time.Now()
+					}
+				})()
+				begun := time.Now()
+				run(t, s)
+				if got := (<-attempted).Sub(begun); got != tc.want {
+					t.Errorf("the first poll took %s, want %s", got, tc.want)
+				}
+				wantError(t, s.State().Err, context.DeadlineExceeded)
+			})
+		})
+	}
+}
