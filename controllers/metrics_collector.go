@@ -28,6 +28,12 @@ var (
 		"Disk space of the events that wait.", nil, nil)
 	dedupeDesc = prometheus.NewDesc("statsig_operator_events_dedupe_keys",
 		"Exposures remembered so that they are not repeated too soon.", nil, nil)
+	samplingDesc = prometheus.NewDesc("statsig_operator_events_sampling_keys",
+		"Rules remembered because their first exposure is always sent where a project asks for sampling.", nil, nil)
+	checksDesc = prometheus.NewDesc("statsig_operator_events_check_names",
+		"Names whose checks without exposure are counted until they are reported.", nil, nil)
+	retriedDesc = prometheus.NewDesc("statsig_operator_events_retried_requests",
+		"Requests that repeated a failed one, since the settings of their project last changed.", nil, nil)
 	circuitsDesc = prometheus.NewDesc("statsig_operator_events_open_circuits",
 		"Projects whose events endpoint is left alone for a while because it fails.", nil, nil)
 )
@@ -38,7 +44,8 @@ type runtimesCollector struct{ runtimes *Runtimes }
 // Describe implements [prometheus.Collector].
 func (c *runtimesCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		projectsDesc, heldDesc, ageDesc, failuresDesc, pendingDesc, pendingBytesDesc, spooledDesc, spoolBytesDesc, dedupeDesc, circuitsDesc,
+		projectsDesc, heldDesc, ageDesc, failuresDesc, pendingDesc, pendingBytesDesc, spooledDesc, spoolBytesDesc, dedupeDesc, samplingDesc, checksDesc,
+		retriedDesc, circuitsDesc,
 	} {
 		to <- desc
 	}
@@ -54,7 +61,8 @@ func (c *runtimesCollector) Collect(to chan<- prometheus.Metric) {
 		{projectsDesc, float64(g.projects)}, {heldDesc, float64(g.held)}, {ageDesc, g.age.Seconds()}, {failuresDesc, float64(g.failures)},
 		{pendingDesc, float64(g.pending)}, {pendingBytesDesc, float64(g.pendingBytes)},
 		{spooledDesc, float64(g.spooled)}, {spoolBytesDesc, float64(g.spoolBytes)},
-		{dedupeDesc, float64(g.dedupeKeys)}, {circuitsDesc, float64(g.openCircuits)},
+		{dedupeDesc, float64(g.dedupeKeys)}, {samplingDesc, float64(g.samplingKeys)}, {checksDesc, float64(g.checkNames)},
+		{retriedDesc, float64(g.retried)}, {circuitsDesc, float64(g.openCircuits)},
 	} {
 		to <- prometheus.MustNewConstMetric(gauge.desc, prometheus.GaugeValue, gauge.value)
 	}
@@ -62,10 +70,11 @@ func (c *runtimesCollector) Collect(to chan<- prometheus.Metric) {
 
 // gauges sum up what runs.
 type gauges struct {
-	projects, held, failures                                 int
-	age                                                      time.Duration
-	pending, pendingBytes, spooled, dedupeKeys, openCircuits int
-	spoolBytes                                               int64
+	projects, held, failures                           int
+	age                                                time.Duration
+	pending, pendingBytes, spooled                     int
+	dedupeKeys, samplingKeys, checkNames, openCircuits int
+	spoolBytes, retried                                int64
 }
 
 func (r *Runtimes) gauges(now time.Time) gauges {
@@ -96,6 +105,9 @@ func (r *Runtimes) gauges(now time.Time) gauges {
 		g.spooled += stats.Spool.Events
 		g.spoolBytes += stats.Spool.Bytes
 		g.dedupeKeys += stats.DedupeKeys
+		g.samplingKeys += stats.SamplingKeys
+		g.checkNames += stats.CheckNames
+		g.retried += stats.Retried
 		if stats.Circuit == events.CircuitOpen {
 			g.openCircuits++
 		}

@@ -116,6 +116,9 @@ func (r *Runtimes) syncOptions(
 		if specs.Timeout != nil {
 			options.Timeout = specs.Timeout.Duration
 		}
+		if specs.InitialTimeout != nil {
+			options.InitialTimeout = specs.InitialTimeout.Duration
+		}
 	}
 	if !refs.key.IsZero() {
 		clientOptions := specsync.ClientOptions{Key: refs.key, SDKVersion: r.Version}
@@ -161,6 +164,7 @@ func (r *Runtimes) loggerOptions(project *v1alpha1.StatsigProject, key secret.Ke
 	}
 	options = events.Options{
 		SDKKey: key, URL: eventsURL(project), ExposeOverridden: spec.Overridden == v1alpha1.EventsEnabled, DedupeSize: rememberedExposures,
+		DisableNetwork: spec.DisableNetwork,
 	}
 	if spec.FlushInterval != nil {
 		options.FlushInterval = spec.FlushInterval.Duration

@@ -9,6 +9,10 @@ type EventsSpec struct {
 	// disabled sends nothing and keeps nothing. Default: false.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
+	// disableNetwork takes events as ever, and drops and counts them where they would be sent: for tests of everything but the delivery.
+	// Default: false.
+	// +optional
+	DisableNetwork bool `json:"disableNetwork,omitempty"`
 	// url is the base address that events go to; /log_event is appended. Default: that of the first HTTP source, else Statsig's.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

@@ -21,6 +21,10 @@ type SpecsSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="timeout must be from 100ms to 5m"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// initialTimeout bounds the first look at the sources, all of them together, from 100ms to 5m. Bindings wait for it. Default: 10s.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="initialTimeout must be from 100ms to 5m"
+	InitialTimeout *metav1.Duration `json:"initialTimeout,omitempty"`
 	// encoding is what HTTP sources and forward proxies are asked for: JSON, or Protobuf, which is smaller and may come as a
 	// difference to the last document. A server that does not know Protobuf answers JSON all the same. Default: JSON.
 	// +optional
