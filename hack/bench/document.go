@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // documentTime is the last config update time of all generated documents, and evaluationTime the instant that all
@@ -113,7 +115,7 @@ func (c condition) statsig() object {
 	}
 }
 
-func (b *documentBuilder) addFlag(f flag) {
+func (b *documentBuilder) addFlag(f feature) {
 	rules := make([]object, 0, len(f.rules))
 	for _, l := range f.rules {
 		conditions := make([]object, 0, len(l.conditions))
@@ -131,7 +133,7 @@ func (b *documentBuilder) addFlag(f flag) {
 // scenarioDocument holds the flags of the scenarios.
 func scenarioDocument(legacy bool) ([]byte, error) {
 	b := newDocumentBuilder(legacy)
-	for _, f := range flags() {
+	for _, f := range features() {
 		b.addFlag(f)
 	}
 	return b.json()
@@ -167,14 +169,17 @@ func largeDocument(megabytes float64, legacy bool) ([]byte, error) {
 	return b.json()
 }
 
-func largeFlag(i int) flag {
-	emails := make([]string, 10)
+func largeFlag(i int) feature {
+	emails := make([]string, 16)
 	for j := range emails {
 		emails[j] = fmt.Sprintf("someone%d.of.many%d@example.com", j, i)
 	}
-	return flag{name: fmt.Sprint("gate_number_", i), rules: []rule{
-		{fmt.Sprint("staff:", i), 100, []condition{{endsWithAny, "email", []string{"@statsig.com", fmt.Sprint(i, "@example.com")}}}},
-		{fmt.Sprint("country:", i), 50, []condition{{isAnyOf, "country", []string{"US", "CA"}}, {isVersionFrom, "appVersion", []string{"1.2.3"}}}},
+	staff := condition{endsWithAny, "email", []string{"@statsig.com", fmt.Sprint(i, "@example.com")}}
+	country := condition{isAnyOf, "country", []string{"US", "CA"}}
+	version := condition{isVersionFrom, "appVersion", []string{fmt.Sprintf("1.2.%d", i%100)}}
+	return feature{name: fmt.Sprint("gate_number_", i), rules: []rule{
+		{fmt.Sprint("staff:", i), 100, []condition{staff}},
+		{fmt.Sprint("country:", i), 50, []condition{country, version}},
 		{fmt.Sprint("list:", i), 10, []condition{{isAnyOf, "email", emails}}},
 	}}
 }
@@ -192,8 +197,8 @@ func legacyForm(text []byte) ([]byte, error) {
 			continue
 		}
 		specs := []any{}
-		for name, s := range named {
-			spec, _ := s.(object)
+		for _, name := range slices.Sorted(maps.Keys(named)) {
+			spec, _ := named[name].(object)
 			spec["name"] = name
 			inlineConditions(spec, conditions)
 			specs = append(specs, spec)

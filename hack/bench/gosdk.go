@@ -6,6 +6,9 @@ import (
 	statsig "github.com/statsig-io/go-sdk"
 )
 
+// goSDK is how Statsig's SDK in pure Go is called in tables.
+const goSDK = "Statsig go-sdk"
+
 // newGoSDKClient starts a client of the Go SDK with a document of the v1 form, without network, logs, or the tables of
 // user agents and addresses.
 func newGoSDKClient(text string) (*statsig.Client, error) {
@@ -36,7 +39,7 @@ func newGoSDK(users []user) (*goPeer, error) {
 	for i, u := range users {
 		prepared[i] = u.goSDK()
 	}
-	return &goPeer{title: "Statsig go-sdk", stop: client.Shutdown, check: func(flag string) func(int) bool {
+	return &goPeer{title: goSDK, hashesAlike: true, stop: client.Shutdown, check: func(flag string) func(int) bool {
 		return func(user int) bool { return client.CheckGateWithExposureLoggingDisabled(prepared[user], flag) }
 	}}, nil
 }

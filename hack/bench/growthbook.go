@@ -12,11 +12,11 @@ import (
 
 // newGrowthBook is GrowthBook's SDK, with one client per user, as its documentation has it for a request.
 func newGrowthBook(ctx context.Context, users []user) (*goPeer, error) {
-	features := object{}
-	for _, f := range flags() {
-		features[f.name] = f.growthBook()
+	texts := object{}
+	for _, f := range features() {
+		texts[f.name] = f.growthBook()
 	}
-	text, err := json.Marshal(features)
+	text, err := json.Marshal(texts)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func newGrowthBook(ctx context.Context, users []user) (*goPeer, error) {
 
 // growthBook is the flag in GrowthBook's words. A rule whose percentage fails hands over to the next one there, which
 // makes no difference here: only last rules have a percentage.
-func (f flag) growthBook() object {
+func (f feature) growthBook() object {
 	list := make([]object, 0, len(f.rules))
 	for _, l := range f.rules {
 		r := object{"id": l.id, "force": true}

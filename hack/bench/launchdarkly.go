@@ -17,9 +17,9 @@ func (flagStore) GetSegment(string) *ldmodel.Segment { return nil }
 
 // newLaunchDarkly is the evaluator inside LaunchDarkly's server SDK. It is handed the flag itself, so it has no answer
 // for one that doesn't exist.
-func newLaunchDarkly(users []user) (*goPeer, error) {
+func newLaunchDarkly(users []user) *goPeer {
 	store := flagStore{}
-	for _, f := range flags() {
+	for _, f := range features() {
 		built := f.launchDarkly()
 		store[f.name] = &built
 	}
@@ -35,12 +35,12 @@ func newLaunchDarkly(users []user) (*goPeer, error) {
 			return nil
 		}
 		return func(user int) bool { return e.Evaluate(found, contexts[user], nil).Detail.Value.BoolValue() }
-	}}, nil
+	}}
 }
 
 // launchDarkly is the flag in LaunchDarkly's words: a rule without conditions is what all users fall through to, other
 // flags are prerequisites.
-func (f flag) launchDarkly() ldmodel.FeatureFlag {
+func (f feature) launchDarkly() ldmodel.FeatureFlag {
 	const off, on = 0, 1
 	b := ldbuilders.NewFlagBuilder(f.name).On(true).Salt(salt(0)).Variations(ldvalue.Bool(false), ldvalue.Bool(true)).
 		OffVariation(off).FallthroughVariation(off)
@@ -50,21 +50,19 @@ func (f flag) launchDarkly() ldmodel.FeatureFlag {
 			weight := int(l.percent * 1000)
 			outcome = ldbuilders.Rollout(ldbuilders.Bucket(on, weight), ldbuilders.Bucket(off, 100_000-weight))
 		}
-		r := ldbuilders.NewRuleBuilder().ID(l.id).VariationOrRollout(outcome)
-		clauses := 0
+		var clauses []ldmodel.Clause
 		for _, c := range l.conditions {
 			if c.test == passesFlag {
 				b.AddPrerequisite(c.values[0], on)
 				continue
 			}
-			r.Clauses(c.launchDarkly())
-			clauses++
+			clauses = append(clauses, c.launchDarkly())
 		}
-		if clauses == 0 {
+		if len(clauses) == 0 {
 			b.Fallthrough(outcome)
 			continue
 		}
-		b.AddRule(r)
+		b.AddRule(ldbuilders.NewRuleBuilder().ID(l.id).Clauses(clauses...).VariationOrRollout(outcome))
 	}
 	return b.Build()
 }

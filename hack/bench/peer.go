@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
-	"time"
 
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 )
@@ -15,20 +12,15 @@ type mode struct {
 	threads int
 }
 
-// sample is what some evaluations took. Nodes can't count allocations and leave them 0.
-type sample struct {
-	elapsed    time.Duration
-	operations int
-	allocs     uint64
-}
-
 // peer is an evaluator that knows the flags of the scenarios and the users.
 type peer interface {
 	name() string
-	// answers are the values of a flag for all users.
+	// statsig tells whether it hashes as Statsig does.
+	statsig() bool
+	// answers are the values of a flag for all users, nil where the evaluator has no such thing.
 	answers(flag string) ([]bool, error)
-	// run evaluates a flag n times on each thread. ok is false where the evaluator has no such thing.
-	run(flag string, m mode, n int) (s sample, ok bool, err error)
+	// runner returns what evaluates a flag n times on each thread, nil where the evaluator has no such thing.
+	runner(flag string, m mode) func(n int) (sample, error)
 	close()
 }
 
@@ -38,9 +30,13 @@ type goPeer struct {
 	// check returns what evaluates a flag for the user of a number, nil where the evaluator has no such thing.
 	check func(flag string) func(user int) bool
 	stop  func()
+	// hashesAlike is set where percentages divide users as Statsig divides them.
+	hashesAlike bool
 }
 
 func (p *goPeer) name() string { return p.title }
+
+func (p *goPeer) statsig() bool { return p.hashesAlike }
 
 func (p *goPeer) close() {
 	if p.stop != nil {
@@ -60,26 +56,12 @@ func (p *goPeer) answers(flag string) ([]bool, error) {
 	return answers, nil
 }
 
-func (p *goPeer) run(flag string, m mode, n int) (sample, bool, error) {
+func (p *goPeer) runner(flag string, m mode) func(n int) (sample, error) {
 	check := p.check(flag)
 	if check == nil {
-		return sample{}, false, nil
+		return nil
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	start := time.Now()
-	if m.threads == 1 {
-		loop(check, m.rotate, 0, n)
-	} else {
-		var group sync.WaitGroup
-		for t := range m.threads {
-			group.Go(func() { loop(check, m.rotate, t*userCount/m.threads, n) })
-		}
-		group.Wait()
-	}
-	elapsed := time.Since(start)
-	runtime.ReadMemStats(&after)
-	return sample{elapsed: elapsed, operations: n * m.threads, allocs: after.Mallocs - before.Mallocs}, true, nil
+	return each(m.threads, func(thread, n int) { loop(check, m.rotate, thread*userCount/m.threads, n) })
 }
 
 // loop evaluates n times, beginning at one user.
@@ -114,8 +96,8 @@ func newOurs(users []user) (*goPeer, error) {
 	for i, u := range users {
 		prepared[i] = eval.NewUser(u.attributes())
 	}
-	now := time.UnixMilli(evaluationTime)
-	return &goPeer{title: ours, check: func(flag string) func(int) bool {
+	now := evaluatedAt()
+	return &goPeer{title: ours, hashesAlike: true, check: func(flag string) func(int) bool {
 		ref := eval.Ref{Kind: eval.KindGate, Name: flag}
 		return func(user int) bool { return e.Evaluate(ref, prepared[user], now, nil).Pass }
 	}}, nil

@@ -59,8 +59,8 @@ type rule struct {
 	conditions []condition
 }
 
-// flag is true where the first rule whose conditions hold lets the user pass.
-type flag struct {
+// feature is true where the first rule whose conditions hold lets the user pass.
+type feature struct {
 	name  string
 	rules []rule
 }
@@ -73,14 +73,14 @@ func scenarios() []string {
 	}
 }
 
-// flags are the rules of the scenarios.
-func flags() []flag {
+// features are the rules of the scenarios.
+func features() []feature {
 	country := condition{isAnyOf, "country", []string{"US", "CA", "GB"}}
 	email := condition{endsWithAny, "email", []string{"@example.com", "@statsig.com"}}
-	one := func(name string, percent float64, conditions ...condition) flag {
-		return flag{name: name, rules: []rule{{id: "rule_of_" + name, percent: percent, conditions: conditions}}}
+	one := func(name string, percent float64, conditions ...condition) feature {
+		return feature{name: name, rules: []rule{{id: "rule_of_" + name, percent: percent, conditions: conditions}}}
 	}
-	ten := flag{name: "10rules"}
+	ten := feature{name: "10rules"}
 	for i := range 9 {
 		none := condition{isAnyOf, "level", []string{fmt.Sprint("none", i)}}
 		ten.rules = append(ten.rules, rule{fmt.Sprint("rule", i), 100, []condition{none, country}})
@@ -90,7 +90,7 @@ func flags() []flag {
 	for i := range list {
 		list[i] = fmt.Sprintf("user%d@statsig.com", i)
 	}
-	return []flag{
+	return []feature{
 		one("static", 100), one("match", 100, email, country), one("rollout", 50), one("match_rollout", 50, country), ten,
 		one("dependency1", 100, country), one("dependency2", 100, email),
 		one("nested", 100,
@@ -101,11 +101,11 @@ func flags() []flag {
 }
 
 // rules answers for the flags by their plain meaning, to hold the evaluators against.
-type rules map[string]flag
+type rules map[string]feature
 
-func newRules(flags []flag) rules {
+func newRules(features []feature) rules {
 	r := rules{}
-	for _, f := range flags {
+	for _, f := range features {
 		r[f.name] = f
 	}
 	return r
