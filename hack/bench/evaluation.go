@@ -54,16 +54,15 @@ func newPeers(ctx context.Context, o options, w io.Writer) ([]peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	peers := []peer{us, darkly, sdk, book}
 	text, err := scenarioDocument(false)
 	if err != nil {
 		return nil, err
 	}
 	core, err := startNode(ctx, o, text, w)
 	if err != nil || core == nil {
-		return peers, err
+		return []peer{us, darkly, sdk, book}, err
 	}
-	return append(peers, core), core.setUsers(users)
+	return []peer{us, darkly, sdk, book, core}, core.setUsers(users)
 }
 
 // shareTolerance is how far from half a percentage of 50 may pass of all users: more than four standard deviations.

@@ -88,11 +88,11 @@ func loadSection(ctx context.Context, o options, w io.Writer) error {
 		}
 		documents = append(documents, namedDocument{fmt.Sprintf("%.3g MB", size), text})
 	}
-	real, err := readDocuments(o.documents)
+	given, err := readDocuments(o.documents)
 	if err != nil {
 		return err
 	}
-	for _, d := range real {
+	for _, d := range given {
 		if len(d.text) >= minLargeDocument {
 			documents = append(documents, d)
 		}

@@ -49,11 +49,9 @@ func startNode(ctx context.Context, o options, document []byte, w io.Writer) (*n
 	if !o.node {
 		return nil, nil //nolint:nilnil // no peer is an outcome, not a failure
 	}
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			fmt.Fprintf(w, "%s is left out: there is no %s on this machine.\n", nodeSDK, program)
-			return nil, nil //nolint:nilnil // as above
-		}
+	if missing := missingProgram("node", "npm"); missing != "" {
+		fmt.Fprintf(w, "%s is left out: there is no %s on this machine.\n", nodeSDK, missing)
+		return nil, nil //nolint:nilnil // as above
 	}
 	folder, err := installNodeSDK(ctx, o.nodeCache)
 	if err != nil {
@@ -82,6 +80,16 @@ func startNode(ctx context.Context, o options, document []byte, w io.Writer) (*n
 		return nil, fmt.Errorf("starting %s: %w", nodeSDK, err)
 	}
 	return p, nil
+}
+
+// missingProgram is the first of some programs that can't be found, "" where all can.
+func missingProgram(programs ...string) string {
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			return program
+		}
+	}
+	return ""
 }
 
 // installNodeSDK installs the SDK, unless it is there, and puts the worker beside it.
