@@ -338,7 +338,7 @@ func (q *kubernetesEvents) tell(before, after []metav1.Condition, conditionType,
 	switch {
 	case is.Reason == v1alpha1.ReasonSuspended:
 		q.normal(is.Reason, action, is.Message)
-	case is.Reason == v1alpha1.ReasonLate:
+	case is.Reason == v1alpha1.ReasonLate, is.Reason == v1alpha1.ReasonHeld:
 		q.warning(is.Reason, action, is.Message)
 	case is.Status == metav1.ConditionTrue:
 		if conditionType == v1alpha1.ConditionReady || (was != nil && was.Status == metav1.ConditionFalse) {
