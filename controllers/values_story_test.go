@@ -26,6 +26,7 @@ func TestStoryOnlyWhatChanged(t *testing.T) {
 		evaltest.NewGate("outer").Rule(evaltest.NewRule("inner passes").When(evaltest.PassGate("off"))),
 	).JSON(t)})
 	project := s.project()
+	project.Spec.Events.Disabled = true // whose deliveries are told in the project's status, sooner or later
 	s.create(s.secretWithKey(), project)
 	var all []*v1alpha1.FlagBinding
 	for i := range bindings {
