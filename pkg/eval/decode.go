@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -68,8 +69,10 @@ func DecodeString(text string) (*Document, error) {
 		return nil, fmt.Errorf("%w: text is not UTF-8", ErrMalformed)
 	}
 	// Hashing takes a sixth of the whole and needs nothing of the rest, so it goes on beside it.
-	hash := make(chan string, 1)
-	go func() { hash <- hashDocument(text) }()
+	var hash string
+	var hashing sync.WaitGroup
+	hashing.Go(func() { hash = hashDocument(text) })
+	defer hashing.Wait()
 	d := &Document{}
 	d.conditions = map[string]*rawCondition{}
 	r := &reader{doc: text}
@@ -85,7 +88,8 @@ func DecodeString(text string) (*Document, error) {
 	case r.mismatch != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, r.mismatch)
 	}
-	d.hash = <-hash
+	hashing.Wait()
+	d.hash = hash
 	return d, nil
 }
 
