@@ -26,6 +26,8 @@ type projectRuntime struct {
 	hasIDLists bool
 	// transport is the project's own; nil where the default one serves.
 	transport *transport.Transport
+	// transportSpec is what transport was made for.
+	transportSpec *v1alpha1.TransportSpec
 	// store keeps the last good specs for the next start; nil where they are in memory only.
 	store snapshotStore
 	// guard holds specs back; nil where every change is taken.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -116,21 +117,22 @@ func (r *Runtimes) newRuntime(
 	return next, nil
 }
 
-// setTransport gives next the transport of its project: none without spec.transport, and the one that serves already where it can go
-// on.
+// setTransport gives next the transport of its project: none without spec.transport, and the one that serves where that is unchanged.
+// Another one is made for a changed spec, so that what serves is not led through a proxy that has yet to prove itself.
 func (r *Runtimes) setTransport(
 	next *projectRuntime, project *v1alpha1.StatsigProject, refs *projectReferences, serving *projectRuntime,
 ) (err error) {
 	switch {
 	case project.Spec.Transport == nil:
 		return nil
-	case serving != nil && serving.transport != nil:
+	case serving != nil && serving.transport != nil && equality.Semantic.DeepEqual(serving.transportSpec, project.Spec.Transport):
 		next.transport = serving.transport
 	default:
 		if next.transport, err = transport.New(refs.transport); err != nil {
 			return fmt.Errorf("spec.transport: %w", r.Scrubber.Error(err))
 		}
 	}
+	next.transportSpec = project.Spec.Transport.DeepCopy()
 	next.renewals = append(next.renewals, func(refs *projectReferences) error {
 		changed, err := next.transport.Update(refs.transport)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval/evaltest"
 	specsync "github.com/statsig-operator/statsig-operator/pkg/sync"
 )
@@ -62,6 +63,32 @@ func TestConditionsOfAProjectSpeakOfWhatIsTried(t *testing.T) {
 				}
 				if s.project.Status.Specs == nil || s.project.Status.Specs.Gates != 1 {
 					t.Errorf("status.specs: want those that serve, got %+v", s.project.Status.Specs)
+				}
+			})
+		})
+	}
+}
+
+func TestATransportServesAsLongAsItsSpecStays(t *testing.T) {
+	through := func(proxy string) func(*v1alpha1.StatsigProject) {
+		return func(p *v1alpha1.StatsigProject) { p.Spec.Transport = &v1alpha1.TransportSpec{ProxyURL: proxy} }
+	}
+	staging := func(p *v1alpha1.StatsigProject) { p.Spec.Environment = "staging" }
+	for name, tc := range map[string]struct {
+		next     *projectBuilder
+		wantSame bool
+	}{
+		"Another environment":     {newProject("a").Sources(mapSource).With(through("http://proxy:3128")).With(staging), true},
+		"Another proxy":           {newProject("a").Sources(mapSource).With(through("http://another:3128")), false},
+		"No transport of its own": {newProject("a").Sources(mapSource), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRunning(t)
+				first := r.ensured(t, newProject("a").Sources(mapSource).With(through("http://proxy:3128")).Obj(), plainKey)
+				next := r.ensured(t, tc.next.Obj(), plainKey)
+				if next == first || (next.transport == first.transport) != tc.wantSame {
+					t.Errorf("same transport: want %v, got %v", tc.wantSame, next.transport == first.transport)
 				}
 			})
 		})
