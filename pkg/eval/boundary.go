@@ -15,6 +15,20 @@ const maxInstant = 253_402_300_799_999
 func (s *Snapshot) NextBoundary(r Ref, now time.Time) (time.Time, bool) {
 	w := newWalk(s)
 	w.add(r)
+	return w.nextBoundary(now)
+}
+
+// FirstBoundary is [Snapshot.NextBoundary] over all entities of the document.
+func (s *Snapshot) FirstBoundary(now time.Time) (time.Time, bool) {
+	w := newWalk(s)
+	for _, r := range s.Refs() {
+		w.add(r)
+	}
+	return w.nextBoundary(now)
+}
+
+// nextBoundary is the first boundary of what was added.
+func (w *walk) nextBoundary(now time.Time) (time.Time, bool) {
 	w.run()
 	ms := now.UnixMilli()
 	next := int64(math.MaxInt64)

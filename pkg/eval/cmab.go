@@ -104,7 +104,7 @@ func (s *scope) arm(b *bandit) (arm int, suffix string, ok bool) {
 	if b.gate != nil && !s.targeted(b) {
 		return 0, "", false
 	}
-	unit := s.user.unit(b.unit).text
+	unit := s.hashedUnit(b.unit)
 	hash := hashUnit(b.salt, unit)
 	switch {
 	case !b.hasModels:

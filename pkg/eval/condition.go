@@ -69,7 +69,7 @@ func (s *scope) operand(c *condition) *value {
 	case conditionCurrentTime:
 		return s.e.instantValue(s.now)
 	case conditionUserBucket:
-		return &bucketValues[hashUnit(c.salt, s.user.unit(c.unit).text)%userBuckets]
+		return &bucketValues[hashUnit(c.salt, s.hashedUnit(c.unit))%userBuckets]
 	case conditionTargetApp:
 		if s.response != nil {
 			return &s.response.appID

@@ -82,7 +82,13 @@ func (e *Evaluator) Snapshot() *Snapshot { return e.snapshot }
 // until the next call with the same Recorder. Of one evaluation it keeps 65,536 at most: gates that name one another
 // twice double them with each level, which the reference follows until memory ends. What lies beyond is left out; the
 // answer is the same. The zero value is ready.
-type Recorder struct{ exposures []SecondaryExposure }
+type Recorder struct {
+	exposures []SecondaryExposure
+	// partialRule is the ID of the last rule asked that takes a share of the users only.
+	partialRule string
+	// hashedNobody is set where a user without an ID was hashed by the user ID.
+	hashedNobody bool
+}
 
 const (
 	// maxDepth is how many gates and experiments may be open at once.
@@ -142,7 +148,7 @@ func (e *Evaluator) Evaluate(r Ref, u *User, now time.Time, rec *Recorder) Resul
 	s := scope{e: e, user: u, rec: rec, now: now.UnixMilli()}
 	s.res.Ref, s.res.Version, s.res.SamplingRate = r, -1, -1
 	if rec != nil {
-		rec.exposures = rec.exposures[:0]
+		*rec = Recorder{exposures: rec.exposures[:0]}
 	}
 	s.finish(s.evaluateName(r))
 	s.release()

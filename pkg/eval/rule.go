@@ -74,7 +74,10 @@ func (s *scope) passes(l *rule) bool {
 	case 0:
 		return false
 	}
-	bucket := s.e.snapshot.hash(l.salts, s.user.unit(l.unit).text) % passBuckets
+	if s.rec != nil {
+		s.rec.partialRule = l.id
+	}
+	bucket := s.e.snapshot.hash(l.salts, s.hashedUnit(l.unit)) % passBuckets
 	return float64(bucket) < l.passPercentage*100
 }
 
