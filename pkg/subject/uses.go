@@ -43,23 +43,46 @@ func (u *Uses) add(expr ast.Expr, unit Unit) error {
 	walk := usesWalk{uses: u, selected: map[int64]struct{}{}}
 	ast.PreOrderVisit(expr, ast.NewExprVisitor(walk.visit))
 	for _, variable := range walk.variables {
-		if has := variables[unit]; !slices.Contains(has, variable) {
-			return fmt.Errorf("%s does not exist for unit %s, which has %s", variable, unit, strings.Join(has, ", "))
+		if has := variables[unit]; !slices.Contains(has, variable.name) {
+			return &UseError{ID: variable.id, missing: true, message: fmt.Sprintf(
+				"%s does not exist for unit %s, which has %s", variable.name, unit, strings.Join(has, ", "))}
 		}
 	}
 	if len(walk.whole) > 0 {
-		return fmt.Errorf("%[1]s is an object and not a value; name a field, such as %[1]s.name", walk.whole[0])
+		whole := walk.whole[0]
+		return &UseError{ID: whole.id, message: fmt.Sprintf(
+			"%[1]s is an object and not a value; name a field, such as %[1]s.name", whole.name)}
 	}
 	return nil
 }
+
+// UseError says which part of an expression reads what it may not.
+type UseError struct {
+	// ID is that of the part in the expression's AST.
+	ID      int64
+	message string
+	missing bool
+}
+
+// Error returns the message.
+func (e *UseError) Error() string { return e.message }
+
+// IsMissing reports whether what is read does not exist for the unit, rather than being no value.
+func (e *UseError) IsMissing() bool { return e.missing }
 
 // usesWalk visits an expression from the outside in: a field's selection is seen before what it is selected from.
 type usesWalk struct {
 	uses *Uses
 	// variables and whole list the variables seen, and the objects used as a whole.
-	variables, whole []string
+	variables, whole []named
 	// selected holds the IDs of the expressions that a field is selected from.
 	selected map[int64]struct{}
+}
+
+// named is a part of an expression, by its ID in the AST, and what it names.
+type named struct {
+	id   int64
+	name string
 }
 
 func (w *usesWalk) visit(e ast.Expr) {
@@ -82,9 +105,9 @@ func (w *usesWalk) visitVariable(e ast.Expr) {
 	default:
 		return
 	}
-	w.variables = append(w.variables, name)
+	w.variables = append(w.variables, named{e.ID(), name})
 	if _, ok := w.selected[e.ID()]; !ok {
-		w.whole = append(w.whole, name)
+		w.whole = append(w.whole, named{e.ID(), name})
 	}
 }
 
@@ -94,7 +117,7 @@ func (w *usesWalk) visitField(e ast.Expr) {
 	w.selected[operand.ID()] = struct{}{}
 	if name, ok := metadataOf(e); ok && !selection.IsTestOnly() {
 		if _, ok := w.selected[e.ID()]; !ok {
-			w.whole = append(w.whole, name+".metadata")
+			w.whole = append(w.whole, named{e.ID(), name + ".metadata"})
 		}
 	}
 	if name, ok := metadataOf(operand); ok {
