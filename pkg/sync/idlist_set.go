@@ -28,6 +28,8 @@ type idSet struct {
 	bits    uint
 	buckets [][]uint64
 	n       int
+	// sum tells sets apart whatever order they were made in: the sum of all hashes, each mixed.
+	sum uint64
 }
 
 func newIDSet() *idSet { return &idSet{buckets: make([][]uint64, 1)} }
@@ -44,9 +46,19 @@ func idSetOf(hashes []uint64) *idSet {
 		if i+1 < len(s.buckets) {
 			end, _ = slices.BinarySearch(hashes, uint64(i+1)<<(hashBits-s.bits))
 		}
+		for _, hash := range hashes[:end] {
+			s.sum += mixed(hash)
+		}
 		s.buckets[i], hashes = withRoom(hashes[:end]), hashes[end:]
 	}
 	return s
+}
+
+// mixed spreads a hash over 64 bits, so that sums of different hashes differ.
+func mixed(hash uint64) uint64 {
+	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
+	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
+	return hash ^ hash>>31
 }
 
 func (s *idSet) bucket(hash uint64) int {
@@ -101,6 +113,7 @@ func (b *idSetBuilder) add(hash uint64) {
 	}
 	b.set.buckets[i] = slices.Insert(b.set.buckets[i], at, hash)
 	b.set.n++
+	b.set.sum += mixed(hash)
 	b.changed = true
 	if b.set.n > bucketSize<<b.set.bits && b.set.bits < maxBucketBits {
 		b.split()
@@ -118,6 +131,7 @@ func (b *idSetBuilder) remove(hash uint64) {
 	}
 	b.set.buckets[i] = slices.Delete(b.set.buckets[i], at, at+1)
 	b.set.n--
+	b.set.sum -= mixed(hash)
 	b.changed = true
 }
 

@@ -2,6 +2,8 @@ package specsync
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/url"
@@ -39,6 +41,16 @@ func (l *IDLists) Len(list string) int {
 		return set.n
 	}
 	return 0
+}
+
+// Version is equal for lists of equal content, in whatever process and order they came together.
+func (l *IDLists) Version() string {
+	sum := sha256.New()
+	for _, name := range l.Names() {
+		set := l.sets[name]
+		_, _ = fmt.Fprintf(sum, "%q %d %x\n", name, set.n, set.sum) // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // Pending returns the names of the lists that exist but could not be downloaded yet, sorted. Until they are, they

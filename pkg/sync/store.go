@@ -16,12 +16,16 @@ type Store interface {
 	// when it is torn or damaged.
 	Load(ctx context.Context) (*Stored, error)
 	// Save replaces what is stored, or leaves it as it is: never something in between. It does not change or keep what
-	// it is given. An error that matches ErrTooLarge says that trying again is of no use.
+	// it is given. An error that matches ErrTooLarge says that trying again is of no use; [ErrStandby] is none.
 	Save(ctx context.Context, stored *Stored) error
 }
 
 // ErrNothingStored says that a store is empty.
 var ErrNothingStored = errors.New("nothing is stored")
+
+// ErrStandby is what Save returns while another process is the one that stores. It is no failure: Save is called again
+// soon, and nobody is told.
+var ErrStandby = errors.New("another process stores")
 
 // Stored is what a [Store] keeps. It is immutable.
 type Stored struct {

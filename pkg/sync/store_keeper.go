@@ -18,6 +18,8 @@ const (
 	flushTimeout = 5 * time.Second
 	// minSaveGap is the least time between two saves: a project that changes all the time is not to wear a store out.
 	minSaveGap = 30 * time.Second
+	// standbyRetry is the wait before a store on standby is asked again. Asking costs it nothing.
+	standbyRetry = 5 * time.Second
 )
 
 // storeKeeper brings the stores of all who share a Syncer to what was offered last, in a loop of its own: a slow store
@@ -195,6 +197,10 @@ func (k *storeKeeper) save(ctx context.Context, slot *storeSlot, latest *Stored,
 	defer cancel()
 	err := slot.store.Save(saving, &stored)
 	if ctx.Err() != nil {
+		return
+	}
+	if errors.Is(err, ErrStandby) {
+		slot.retryAt = now().Add(standbyRetry)
 		return
 	}
 	outcome := outcomeOf(err)
