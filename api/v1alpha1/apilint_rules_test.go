@@ -246,8 +246,8 @@ func (l *linter) external(at place, name string, found markers) {
 			l.problem(at, "a duration needs a rule that bounds duration(self)")
 		}
 	case "metav1.Time":
-		if at.inSpec {
-			l.problem(at, "a spec has no times")
+		if at.inSpec && !strings.HasSuffix(at.name, ".Until") {
+			l.problem(at, "a spec has no times but those until which a user wants something")
 		}
 	case "runtime.RawExtension", "apiextensionsv1.JSON":
 		if !found.has("kubebuilder:pruning:PreserveUnknownFields") {

@@ -3,8 +3,9 @@ package v1alpha1
 // Condition types. Ready is always present. Reconciling and Stalled are present only while true, never both, and never beside
 // Ready=True; together they give kstatus, and so Flux, Argo CD and kubectl wait, what they need.
 const (
-	// ConditionReady sums up the others. True: Synced, Late or Held (project), Applied or NoUnits (binding). False and Unknown: the reason of the
-	// condition that stands in the way.
+	// ConditionReady sums up the others. True: Synced, Late or Held (project), Applied or NoUnits (binding), GateOpen or FailurePolicy
+	// (gate). False and Unknown: the reason of the condition that stands in the way; of a gate also GateClosed, HeldByHand,
+	// DeadlineExceeded.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the controller works towards the spec, or retries. Its reason is that of Ready.
 	ConditionReconciling = "Reconciling"
@@ -27,12 +28,15 @@ const (
 	// RefNotFound, RefNotPermitted, KindNotFound, KindForbidden.
 	ConditionResolvedRefs = "ResolvedRefs"
 	// ConditionEvaluated says whether every entry was evaluated for every unit. True: Evaluated, NoUnits. False:
-	// EntityNotFound, UnsupportedOperator, EvaluationFailed, ValueNotFound, UserExpressionFailed, SpecsUnavailable.
-	// Unknown: Pending, Suspended.
+	// EntityNotFound, UnsupportedOperator, EvaluationFailed, ValueNotFound, UserExpressionFailed, SpecsUnavailable; of a gate also
+	// ExpressionFailed, Stale. Unknown: Pending, Suspended.
 	ConditionEvaluated = "Evaluated"
 	// ConditionMaterialized says whether every target holds the values. True: Applied. False: TargetConflict,
 	// TargetTooLarge, TargetInvalid, WriteFailed. Unknown: Pending, Suspended.
 	ConditionMaterialized = "Materialized"
+	// ConditionEnforced says whether everything that a gate holds waits, or goes on, as its state wants. True: Enforced. False:
+	// HoldConflict, WriteFailed. Unknown: Pending, Suspended.
+	ConditionEnforced = "Enforced"
 )
 
 // Condition reasons, and so the reasons of Kubernetes Events.
@@ -109,6 +113,24 @@ const (
 	// ReasonSpecsUnavailable: the project has no specs, so entries keep their values or take their defaults.
 	ReasonSpecsUnavailable = "SpecsUnavailable"
 
+	// ReasonExpressionFailed: a gate's expression was evaluated and gave an error, such as a comparison of unlike types.
+	ReasonExpressionFailed = "ExpressionFailed"
+
+	// ReasonGateOpen: rollouts may proceed.
+	ReasonGateOpen = "GateOpen"
+	// ReasonGateClosed: the expression is false, or has not been true for openAfter.
+	ReasonGateClosed = "GateClosed"
+	// ReasonHeldByHand: spec.hold.reason holds the gate closed.
+	ReasonHeldByHand = "HeldByHand"
+	// ReasonDeadlineExceeded: the gate has not been open for longer than spec.deadline.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonFailurePolicy: the expression has no answer, and spec.failurePolicy keeps the gate open.
+	ReasonFailurePolicy = "FailurePolicy"
+	// ReasonEnforced: what the gate holds waits, or goes on, as its state wants.
+	ReasonEnforced = "Enforced"
+	// ReasonHoldConflict: a Deployment is paused by somebody else, or its spec.paused is managed by somebody else; it was not touched.
+	ReasonHoldConflict = "HoldConflict"
+
 	// ReasonApplied: every target holds the evaluated values.
 	ReasonApplied = "Applied"
 	// ReasonTargetConflict: a target belongs to somebody else; it was not touched.
@@ -123,7 +145,8 @@ const (
 
 // Names that the operator reads from and writes to objects.
 const (
-	// Finalizer keeps a FlagBinding until what owner references don't reach (pod annotations) is cleaned up.
+	// Finalizer keeps a FlagBinding until what owner references don't reach (pod annotations) is cleaned up, and a RolloutGate until
+	// what it holds is released.
 	Finalizer = "flags.statsig-operator.dev/cleanup"
 	// ManagedByLabel with the value ManagedByValue marks ConfigMaps that a FlagBinding made.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
@@ -136,6 +159,10 @@ const (
 	BindingAnnotation = "flags.statsig-operator.dev/binding"
 	// ApproveAnnotation on a StatsigProject holds the hash of held specs that may come into use.
 	ApproveAnnotation = "flags.statsig-operator.dev/approve-specs"
+	// SchedulingGatePrefix, followed by the name of a RolloutGate, is the scheduling gate of the pods that wait for it.
+	SchedulingGatePrefix = "flags.statsig-operator.dev/"
+	// RolloutGateLabel on a pod names the RolloutGate whose scheduling gate the MutatingAdmissionPolicy in config/admission gives it.
+	RolloutGateLabel = "flags.statsig-operator.dev/rollout-gate"
 	// HashAnnotation holds the content hash of a ConfigMap that a FlagBinding made.
 	HashAnnotation = "flags.statsig-operator.dev/hash"
 	// PodHashAnnotationPrefix, followed by the name of a FlagBinding, is the annotation that holds the content hash of what

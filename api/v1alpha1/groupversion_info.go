@@ -19,6 +19,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&StatsigProject{}, &StatsigProjectList{},
 		&FlagBinding{}, &FlagBindingList{},
+		&RolloutGate{}, &RolloutGateList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

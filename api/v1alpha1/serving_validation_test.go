@@ -153,6 +153,8 @@ func TestKindsAreFoundByShortNameAndCategory(t *testing.T) {
 		"statsigprojects/status": {Namespaced: true},
 		"flagbindings":           {[]string{"fb"}, []string{"statsig"}, true},
 		"flagbindings/status":    {Namespaced: true},
+		"rolloutgates":           {[]string{"rg"}, []string{"statsig"}, true},
+		"rolloutgates/status":    {Namespaced: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)

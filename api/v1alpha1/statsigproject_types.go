@@ -75,6 +75,21 @@ type StatsigProjectSpec struct {
 	// events says how exposures are sent to Statsig. Default: enabled where there is an SDK key.
 	// +optional
 	Events *EventsSpec `json:"events,omitempty"`
+
+	// ofrep lets clients of the OpenFeature Remote Evaluation Protocol evaluate this project's rules over HTTP. Default: it doesn't.
+	// +optional
+	OFREP *OFREPSpec `json:"ofrep,omitempty"`
+}
+
+// OFREPSpec says who may evaluate over HTTP. Callers whom Kubernetes allows to create statsigprojects/evaluations always may.
+type OFREPSpec struct {
+	// tokenSecretRef names a bearer token in a Secret of this namespace, at least 16 characters long. A new one counts within a minute.
+	// Default: none, only Kubernetes decides.
+	// +optional
+	TokenSecretRef *SecretKeyRef `json:"tokenSecretRef,omitempty"`
+	// exposures says whether Statsig is told of single evaluations: Enabled or Disabled. Default: Enabled.
+	// +optional
+	Exposures ExposureSwitch `json:"exposures,omitempty"`
 }
 
 // SecretKeyRef names one key of a Secret in the same namespace.
