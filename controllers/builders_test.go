@@ -16,7 +16,6 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/render"
 	"github.com/statsig-operator/statsig-operator/pkg/secret"
-	"github.com/statsig-operator/statsig-operator/pkg/subject"
 )
 
 // noon is the present of the tests that have no clock.
@@ -127,6 +126,48 @@ func (b *bindingBuilder) With(change func(*v1alpha1.FlagBinding)) *bindingBuilde
 // Obj returns the binding.
 func (b *bindingBuilder) Obj() *v1alpha1.FlagBinding { return b.binding }
 
+// gateBuilder builds a RolloutGate in namespace shop to project checkout that opens with the gate "release", unless told otherwise.
+type gateBuilder struct{ gate *v1alpha1.RolloutGate }
+
+func newGate(name string) *gateBuilder {
+	return &gateBuilder{&v1alpha1.RolloutGate{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-of-" + name), Generation: 4},
+		Spec:       v1alpha1.RolloutGateSpec{ProjectRef: v1alpha1.ProjectRef{Name: "checkout"}, Open: "gate('release')"},
+		Status:     v1alpha1.RolloutGateStatus{ObservedGeneration: -1},
+	}}
+}
+
+// Open sets the expression.
+func (b *gateBuilder) Open(expression string) *gateBuilder {
+	b.gate.Spec.Open = expression
+	return b
+}
+
+// On sets what becomes of the gate while there is no answer.
+func (b *gateBuilder) On(failure v1alpha1.FailurePolicy) *gateBuilder {
+	b.gate.Spec.FailurePolicy = failure
+	return b
+}
+
+// Was sets the state that the gate came to an hour ago.
+func (b *gateBuilder) Was(state v1alpha1.GateState) *gateBuilder {
+	since := timeOf(noon.Add(-time.Hour))
+	b.gate.Status.State, b.gate.Status.Reason, b.gate.Status.Since = state, "what decided an hour ago", since
+	if state != v1alpha1.GateOpen {
+		b.gate.Status.ClosedSince = since
+	}
+	return b
+}
+
+// With changes anything.
+func (b *gateBuilder) With(change func(*v1alpha1.RolloutGate)) *gateBuilder {
+	change(b.gate)
+	return b
+}
+
+// Obj returns the gate.
+func (b *gateBuilder) Obj() *v1alpha1.RolloutGate { return b.gate }
+
 func durationOf(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
 func timeOf(t time.Time) *metav1.Time { return &metav1.Time{Time: t} }
@@ -153,13 +194,15 @@ func newDeployment(name string, pods ...string) workload {
 // newScope is the scope of a reconcile that found these workloads and, unless it is nil, this snapshot.
 func newScope(t *testing.T, binding *v1alpha1.FlagBinding, snapshot *eval.Snapshot, workloads ...workload) *bindingScope {
 	t.Helper()
-	program, err := subject.Compile(userTemplate(&binding.Spec.Subject))
+	program, err := compileUser(binding.Spec.Subject.Unit, binding.Spec.Subject.User, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &bindingScope{
-		binding: binding, now: noon, project: newProject("checkout").Obj(), program: program, workloads: workloads,
-		namespace: newMetadata("v1", "Namespace", binding.Namespace), snapshot: snapshot,
+		binding: binding, now: noon, program: program, workloads: workloads,
+		projectView: projectView{
+			project: newProject("checkout").Obj(), namespace: newMetadata("v1", "Namespace", binding.Namespace), snapshot: snapshot,
+		},
 	}
 	s.namespace.Namespace = ""
 	if snapshot != nil {
@@ -228,12 +271,15 @@ var reasonsOf = map[string]map[metav1.ConditionStatus]string{
 	v1alpha1.ConditionEvaluated: {
 		metav1.ConditionTrue: "Evaluated NoUnits",
 		metav1.ConditionFalse: "EntityNotFound UnsupportedOperator EvaluationFailed ValueNotFound UserExpressionFailed " +
-			"SpecsUnavailable",
+			"SpecsUnavailable ExpressionFailed Stale",
 		metav1.ConditionUnknown: "Pending Suspended",
 	},
 	v1alpha1.ConditionMaterialized: {
 		metav1.ConditionTrue: "Applied", metav1.ConditionFalse: "TargetConflict TargetTooLarge TargetInvalid WriteFailed",
 		metav1.ConditionUnknown: "Pending Suspended",
+	},
+	v1alpha1.ConditionEnforced: {
+		metav1.ConditionTrue: "Enforced", metav1.ConditionFalse: "HoldConflict WriteFailed", metav1.ConditionUnknown: "Pending Suspended",
 	},
 }
 

@@ -173,35 +173,37 @@ func TestStoryWebhook(t *testing.T) {
 	change(s, project, func(p *v1alpha1.StatsigProject) { p.Spec.Specs.Interval.Duration = 2 * time.Hour }) // to have it looked at
 	s.awaitData("flags", simpleValues)
 
-	call := func(secret, path string) int {
-		const body = `{"data":[]}`
-		at := strconv.FormatInt(time.Now().UnixMilli(), 10)
-		mac := hmac.New(sha256.New, []byte(secret))
-		fmt.Fprintf(mac, "v0:%s:%s", at, body)
-		request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("X-Statsig-Request-Timestamp", at)
-		request.Header.Set("X-Statsig-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-		answer := httptest.NewRecorder()
-		op.webhooks.ServeHTTP(answer, request)
-		return answer.Code
-	}
 	path := "/v1/webhooks/" + s.namespace + "/project"
-	if got := call("hush hush", "/v1/webhooks/"+s.namespace+"/another"); got != http.StatusNotFound {
+	if got := callWebhook(op, "hush hush", "/v1/webhooks/"+s.namespace+"/another"); got != http.StatusNotFound {
 		t.Errorf("a call for a project that does not exist: %d", got)
 	}
 	asked := s.statsig.RequestCount(statsigtest.EndpointSpecs)
 	must(t, s.statsig.SetGate("off", true))
-	if got := call("a guess", path); got != http.StatusUnauthorized {
+	if got := callWebhook(op, "a guess", path); got != http.StatusUnauthorized {
 		t.Errorf("a call by somebody else: %d", got)
 	}
 	if got := s.statsig.RequestCount(statsigtest.EndpointSpecs); got != asked {
 		t.Errorf("a call by somebody else made %d requests", got-asked)
 	}
-	if got := call("hush hush", path); got != http.StatusNoContent {
+	if got := callWebhook(op, "hush hush", path); got != http.StatusNoContent {
 		t.Errorf("Statsig's call: %d", got)
 	}
 	s.awaitData("flags", flipped)
+}
+
+// callWebhook calls as Statsig would with this secret.
+func callWebhook(op *operator, secret, path string) int {
+	const body = `{"data":[]}`
+	at := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "v0:%s:%s", at, body)
+	request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Statsig-Request-Timestamp", at)
+	request.Header.Set("X-Statsig-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
+	answer := httptest.NewRecorder()
+	op.webhooks.ServeHTTP(answer, request)
+	return answer.Code
 }
 
 func TestStoryEventsSurviveTheirOperator(t *testing.T) {

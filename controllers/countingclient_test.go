@@ -59,7 +59,7 @@ func (r *apiRequests) wrap(next http.RoundTripper) http.RoundTripper {
 		number, fails, reaches := r.note(w, changes)
 		if !fails {
 			response, err := r.delayNews(next, request)
-			if changes && err == nil && response.StatusCode == http.StatusConflict {
+			if changes && w.resource != "leases" && err == nil && response.StatusCode == http.StatusConflict {
 				r.refuse(number)
 			}
 			return response, err
@@ -101,7 +101,7 @@ func (r *apiRequests) note(w write, changes bool) (number int, fails, reaches bo
 	if r.crashed {
 		return 0, true, false
 	}
-	if !changes {
+	if !changes || w.resource == "leases" { // of a lease nobody but replicas takes notice, and a leader renews it all the time
 		return 0, false, false
 	}
 	number = len(r.writes)
@@ -122,6 +122,13 @@ func (r *apiRequests) refuse(number int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writes[number].refused = true
+}
+
+// cut makes the connection to the API server fail from now on.
+func (r *apiRequests) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.crashed = true
 }
 
 func (r *apiRequests) hasCrashed() bool {

@@ -28,15 +28,26 @@ type crashStory struct {
 	bystander *v1alpha1.FlagBinding
 }
 
-// TestStoryCrash cuts an operator off at its first write, at its second, and so on until there is none left to fail, once before the
-// write reaches the API server and once after. Whoever takes over must come to the same end.
 func TestStoryCrash(t *testing.T) {
 	t.Parallel()
+	tellWithCrashes(t, func(t *testing.T, at *crashPoint) (*crashStory, []string) {
+		c := newCrashStory(t, at)
+		return c, c.tell()
+	})
+}
+
+// crashTale tells a story with an operator that crashes at a point, nil for nowhere, and returns what there was after each step.
+type crashTale func(t *testing.T, at *crashPoint) (c *crashStory, scenes []string)
+
+// tellWithCrashes cuts an operator off at its first write, at its second, and so on until there is none left to fail, once before the
+// write reaches the API server and once after. Whoever takes over must come to the same end.
+func tellWithCrashes(t *testing.T, tale crashTale) {
+	t.Helper()
 	var want []string
 	writes := 0
 	if !t.Run("Nothing crashes", func(t *testing.T) {
-		c := newCrashStory(t, nil)
-		want = c.tell()
+		var c *crashStory
+		c, want = tale(t, nil)
 		for _, w := range c.op.requests.all() {
 			if w.group != "events.k8s.io" {
 				writes++
@@ -50,7 +61,7 @@ func TestStoryCrash(t *testing.T) {
 			t.Parallel()
 			// How many writes a status takes depends on what is seen first, so no two runs need have the same number. The crash
 			// point moves on until it lies behind the last write.
-			for n := 0; crashAt(t, crashPoint{write: n, reached: reached}, want); n++ {
+			for n := 0; crashAt(t, tale, crashPoint{write: n, reached: reached}, want); n++ {
 				if n > 3*writes {
 					t.Fatalf("there was a write %d, where a run without a crash has %d", n, writes)
 				}
@@ -60,11 +71,10 @@ func TestStoryCrash(t *testing.T) {
 }
 
 // crashAt tells whether there was a write to crash at.
-func crashAt(t *testing.T, at crashPoint, want []string) (crashed bool) {
+func crashAt(t *testing.T, tale crashTale, at crashPoint, want []string) (crashed bool) {
 	t.Helper()
 	t.Run(fmt.Sprintf("Write %d", at.write), func(t *testing.T) {
-		c := newCrashStory(t, &at)
-		got := c.tell()
+		c, got := tale(t, &at)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("what came of it (-without a crash +with one):\n%s", diff)
 		}

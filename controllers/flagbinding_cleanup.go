@@ -114,15 +114,10 @@ func (r *FlagBindingReconciler) releaseMarked(
 // ensureFinalizer keeps the binding until its pod annotations are withdrawn; ConfigMaps go by owner reference. A binding that never
 // annotated pods needs none.
 func (r *FlagBindingReconciler) ensureFinalizer(ctx context.Context, s *bindingScope) error {
-	if !annotatesPods(s.binding) || controllerutil.ContainsFinalizer(s.binding, v1alpha1.Finalizer) {
+	if !annotatesPods(s.binding) {
 		return nil
 	}
-	base := s.binding.DeepCopy()
-	controllerutil.AddFinalizer(s.binding, v1alpha1.Finalizer)
-	if err := r.Client.Patch(ctx, s.binding, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("adding the finalizer: %w", err)
-	}
-	return nil
+	return addFinalizer(ctx, r.Client, s.binding)
 }
 
 // reconcileDelete withdraws what owner references don't reach, and lets the binding go. In a namespace that is being deleted the
@@ -131,12 +126,11 @@ func (r *FlagBindingReconciler) reconcileDelete(ctx context.Context, binding *v1
 	if !controllerutil.ContainsFinalizer(binding, v1alpha1.Finalizer) {
 		return nil
 	}
-	namespace := metadataOf(namespaceKind)
-	err := r.Client.Get(ctx, types.NamespacedName{Name: binding.Namespace}, namespace)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading namespace %s: %w", binding.Namespace, err)
+	ends, err := namespaceEnds(ctx, r.Client, binding.Namespace)
+	if err != nil {
+		return err
 	}
-	if err == nil && namespace.DeletionTimestamp.IsZero() {
+	if !ends {
 		// Past the cache, which may not know yet what the last reconcile wrote: nobody will come back for it.
 		list := metadataListOf(podKind)
 		if err := r.Live.List(ctx, list, client.InNamespace(binding.Namespace)); err != nil {
@@ -146,12 +140,5 @@ func (r *FlagBindingReconciler) reconcileDelete(ctx context.Context, binding *v1
 			return err
 		}
 	}
-	base := binding.DeepCopy()
-	updated := binding.DeepCopy()
-	controllerutil.RemoveFinalizer(updated, v1alpha1.Finalizer)
-	err = r.Client.Patch(ctx, updated, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("removing the finalizer: %w", err)
-	}
-	return nil
+	return removeFinalizer(ctx, r.Client, binding)
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/subject"
 )
 
 // +kubebuilder:rbac:groups=flags.statsig-operator.dev,resources=flagbindings,verbs=get;list;watch;update;patch
@@ -44,7 +45,7 @@ type FlagBindingReconciler struct {
 	// Now is the clock.
 	Now func() time.Time
 
-	programs programCache
+	programs programCache[*subject.Program]
 	written  writtenVersions
 	watches  workloadWatches
 	// readiness serves exposures of mode PodReady.

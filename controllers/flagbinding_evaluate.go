@@ -128,12 +128,18 @@ func nextBoundary(s *bindingScope) time.Time {
 		return earliest
 	}
 	for i := range s.binding.Spec.Entries {
-		at, ok := s.snapshot.NextBoundary(entryRef(&s.binding.Spec.Entries[i]), s.now)
-		if ok && (earliest.IsZero() || at.Before(earliest)) {
-			earliest = at
-		}
+		earliest = earlierBoundary(earliest, s.snapshot, entryRef(&s.binding.Spec.Entries[i]), s.now)
 	}
 	return earliest
+}
+
+// earlierBoundary is the earlier of an instant, zero for none, and the next at which time alone can change the answer of an entity.
+func earlierBoundary(than time.Time, snapshot *eval.Snapshot, ref eval.Ref, now time.Time) time.Time {
+	at, ok := snapshot.NextBoundary(ref, now)
+	if ok && (than.IsZero() || at.Before(than)) {
+		return at
+	}
+	return than
 }
 
 // evaluateEntry answers one entry for one user. The result's exposures are copied out of the recorder, which the next call reuses.

@@ -312,7 +312,7 @@ func TestNextLookIsAtTheSoonestBoundary(t *testing.T) {
 			for _, gate := range tc.gates {
 				binding.Gate(gate)
 			}
-			s := &bindingScope{binding: binding.Obj(), snapshot: snapshot, now: tc.now, units: make([]unit, tc.units)}
+			s := &bindingScope{binding: binding.Obj(), projectView: projectView{snapshot: snapshot}, now: tc.now, units: make([]unit, tc.units)}
 			got := nextBoundary(s)
 			if got.IsZero() != tc.want.IsZero() || got.Sub(tc.want).Abs() > time.Millisecond {
 				t.Errorf("nextBoundary(): want %s, got %s", tc.want, got)

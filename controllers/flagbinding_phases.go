@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/subject"
 )
 
 // foreignObjectRetry is the pause before the operator looks again at something that it cannot watch: a ConfigMap of somebody
@@ -22,37 +23,21 @@ const foreignObjectRetry = 2 * time.Minute
 // compileUser compiles the user expressions and checks what the CRD's rules cannot.
 func (r *FlagBindingReconciler) compileUser(s *bindingScope) {
 	if s.invalid = checkSpec(&s.binding.Spec); s.invalid == nil {
-		s.program, s.invalid = r.programs.compile(s.binding)
+		s.program, s.invalid = r.programs.compile(s.binding, func() (*subject.Program, error) {
+			return compileUser(s.binding.Spec.Subject.Unit, s.binding.Spec.Subject.User, "spec.subject.")
+		})
 	}
 }
 
 // resolveProject finds the project, checks that it may be used from here, and takes its specs as they are now.
-func (r *FlagBindingReconciler) resolveProject(ctx context.Context, s *bindingScope) error {
-	s.namespace = metadataOf(namespaceKind)
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: s.binding.Namespace}, s.namespace); err != nil {
-		return fmt.Errorf("reading namespace %s: %w", s.binding.Namespace, err)
-	}
+func (r *FlagBindingReconciler) resolveProject(ctx context.Context, s *bindingScope) (err error) {
 	key := projectKey(s.binding)
-	project := &v1alpha1.StatsigProject{}
-	if err := r.Client.Get(ctx, key, project); err != nil {
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("reading StatsigProject %s: %w", key, err)
-		}
-		s.problems = append(s.problems, refProblem{v1alpha1.ReasonRefNotFound, fmt.Sprintf("StatsigProject %s does not exist.", key)})
-		return nil
+	if s.projectView, err = r.Runtimes.viewProject(ctx, r.Client, s.binding.Namespace, key); err != nil {
+		return err
 	}
-	s.project = project
-	if s.notPermitted = whyNotPermitted(project, s.namespace); s.notPermitted != "" || project.Spec.Suspend {
-		return nil
+	if s.project == nil {
+		s.problems = append(s.problems, missingProject(key))
 	}
-	// Until the project's reconciler has been here in this process nothing is known; it queues this binding when it has.
-	running, settled := r.Runtimes.lookup(key)
-	if running == nil {
-		s.awaitsSpecs = !settled
-		return nil
-	}
-	s.running = running
-	s.evaluator, s.snapshot, s.awaitsSpecs = running.evaluator()
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // fakeCluster is a client in memory with the operator's indexes.
-func fakeCluster(t *testing.T, objects ...client.Object) client.WithWatch {
+func fakeCluster(t testing.TB, objects ...client.Object) client.WithWatch {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -32,10 +32,15 @@ func fakeCluster(t *testing.T, objects ...client.Object) client.WithWatch {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithIndex(&v1alpha1.FlagBinding{}, indexProject, bindingProjects).
 		WithIndex(&v1alpha1.FlagBinding{}, indexEntity, bindingEntities).
+		WithStatusSubresource(&v1alpha1.RolloutGate{}).
+		WithIndex(&v1alpha1.RolloutGate{}, indexProject, gateProjects).
+		WithIndex(&v1alpha1.RolloutGate{}, indexEntity, gateEntities).
 		WithIndex(&corev1.Pod{}, indexOwner, controllerUID).
 		WithIndex(&appsv1.ReplicaSet{}, indexOwner, controllerUID).
 		WithIndex(&batchv1.Job{}, indexOwner, controllerUID).
 		WithIndex(&corev1.Pod{}, indexMarker, podMarkers).
+		WithIndex(&corev1.Pod{}, indexSchedulingGate, podGates).
+		WithIndex(&corev1.Pod{}, "spec.nodeName", podNodes).
 		Build()
 }
 

@@ -6,7 +6,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
-	"github.com/statsig-operator/statsig-operator/pkg/eval"
 	"github.com/statsig-operator/statsig-operator/pkg/subject"
 )
 
@@ -16,22 +15,8 @@ type bindingScope struct {
 	binding *v1alpha1.FlagBinding
 	now     time.Time
 
-	// Set by resolveProject.
-
-	// namespace is the binding's namespace.
-	namespace *metav1.PartialObjectMetadata
-	// project is nil when there is none.
-	project *v1alpha1.StatsigProject
-	// notPermitted says why the project may not be used; empty when it may.
-	notPermitted string
-	// running is what the project's reconciler set up; nil before that.
-	running *projectRuntime
-	// evaluator is nil while there are no specs.
-	evaluator *eval.Evaluator
-	// snapshot is what evaluator reads; nil with it.
-	snapshot *eval.Snapshot
-	// awaitsSpecs is set while the project's first answer is outstanding.
-	awaitsSpecs bool
+	// projectView is set by resolveProject.
+	projectView
 
 	// Set by compileUser.
 

@@ -7,11 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
@@ -90,51 +88,17 @@ func whyNotPermitted(project *v1alpha1.StatsigProject, namespace *metav1.Partial
 		key, metav1.FormatLabelSelector(allowed.Selector), namespace.Name, remedy)
 }
 
-// programCache keeps the compiled user expressions of each binding. Compiling CEL costs far more than a reconcile.
-type programCache struct {
-	mu       sync.Mutex
-	programs map[types.NamespacedName]compiledProgram
-}
-
-type compiledProgram struct {
-	uid        types.UID
-	generation int64
-	program    *subject.Program
-	err        error
-}
-
-// compile returns the program of a binding's user expressions, or what is wrong with them.
-func (c *programCache) compile(binding *v1alpha1.FlagBinding) (*subject.Program, error) {
-	key := client.ObjectKeyFromObject(binding)
-	c.mu.Lock()
-	held := c.programs[key]
-	c.mu.Unlock()
-	if held.uid == binding.UID && held.generation == binding.Generation {
-		return held.program, held.err
+// compileUser compiles a user template. Its errors name the field below prefix, such as "spec.".
+func compileUser(unit v1alpha1.Unit, user *v1alpha1.UserTemplate, prefix string) (*subject.Program, error) {
+	program, err := subject.Compile(userTemplate(unit, user))
+	if err != nil {
+		return nil, fmt.Errorf("%s%w", prefix, err)
 	}
-	held = compiledProgram{uid: binding.UID, generation: binding.Generation}
-	held.program, held.err = subject.Compile(userTemplate(&binding.Spec.Subject))
-	if held.err != nil {
-		held.err = fmt.Errorf("spec.subject.%w", held.err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.programs == nil {
-		c.programs = map[types.NamespacedName]compiledProgram{}
-	}
-	c.programs[key] = held
-	return held.program, held.err
+	return program, nil
 }
 
-func (c *programCache) forget(key types.NamespacedName) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.programs, key)
-}
-
-func userTemplate(spec *v1alpha1.Subject) subject.Template {
-	template := subject.Template{Unit: subject.Unit(spec.Unit)}
-	user := spec.User
+func userTemplate(unit v1alpha1.Unit, user *v1alpha1.UserTemplate) subject.Template {
+	template := subject.Template{Unit: subject.Unit(unit)}
 	if user == nil {
 		return template
 	}

@@ -122,12 +122,18 @@ func TestProjectsAreUsedWhereTheyAllow(t *testing.T) {
 	}
 }
 
+func compiler(binding *v1alpha1.FlagBinding) func() (*subject.Program, error) {
+	return func() (*subject.Program, error) {
+		return compileUser(binding.Spec.Subject.Unit, binding.Spec.Subject.User, "spec.subject.")
+	}
+}
+
 func TestUserExpressionsAreCompiledOnceForEachGeneration(t *testing.T) {
-	var cache programCache
+	var cache programCache[*subject.Program]
 	binding := newBinding("a").UserID("workload.name").Obj()
 	compile := func() *subject.Program {
 		t.Helper()
-		program, err := cache.compile(binding)
+		program, err := cache.compile(binding, compiler(binding))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +159,7 @@ func TestUserExpressionsAreCompiledOnceForEachGeneration(t *testing.T) {
 	}
 	binding.Generation, binding.Spec.Subject.User.UserID = 9, "pod.name"
 	for range 2 {
-		_, err := cache.compile(binding)
+		_, err := cache.compile(binding, compiler(binding))
 		if err == nil || !strings.HasPrefix(err.Error(), "spec.subject.user") {
 			t.Errorf("an expression that reads what the unit has not: want an error that names the field, got %v", err)
 		}
@@ -161,14 +167,14 @@ func TestUserExpressionsAreCompiledOnceForEachGeneration(t *testing.T) {
 }
 
 func TestUserTemplatesAreTakenOver(t *testing.T) {
-	if diff := cmp.Diff(subject.Template{Unit: subject.UnitPod}, userTemplate(&v1alpha1.Subject{Unit: v1alpha1.UnitPod})); diff != "" {
+	if diff := cmp.Diff(subject.Template{Unit: subject.UnitPod}, userTemplate(v1alpha1.UnitPod, nil)); diff != "" {
 		t.Errorf("without a user (-want +got):\n%s", diff)
 	}
-	got := userTemplate(&v1alpha1.Subject{Unit: v1alpha1.UnitWorkload, User: &v1alpha1.UserTemplate{
+	got := userTemplate(v1alpha1.UnitWorkload, &v1alpha1.UserTemplate{
 		UserID: "1", Email: "2", IP: "3", UserAgent: "4", Country: "5", Locale: "6", AppVersion: "7",
 		CustomIDs: map[string]v1alpha1.Expression{"a": "8"}, Custom: map[string]v1alpha1.Expression{"b": "9"},
 		PrivateAttributes: map[string]v1alpha1.Expression{"c": "10"},
-	}})
+	})
 	want := subject.Template{
 		Unit: subject.UnitWorkload, UserID: "1", Email: "2", IP: "3", UserAgent: "4", Country: "5", Locale: "6", AppVersion: "7",
 		CustomIDs: map[string]string{"a": "8"}, Custom: map[string]string{"b": "9"}, PrivateAttributes: map[string]string{"c": "10"},

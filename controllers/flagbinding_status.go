@@ -66,7 +66,7 @@ func (s *bindingScope) suspended() string {
 	if s.binding.Spec.Suspend {
 		return "spec.suspend is true. Values that were written stay."
 	}
-	if s.project != nil && s.project.Spec.Suspend && s.notPermitted == "" {
+	if s.isSuspended() {
 		return fmt.Sprintf("StatsigProject %s is suspended. Values that were written stay.", projectKey(s.binding))
 	}
 	return ""

@@ -92,7 +92,7 @@ func pending(ready, stuck string, others map[string]string) map[string]string {
 func TestConditionsOfABindingThatIsNotEvaluated(t *testing.T) {
 	scope := func(change func(*bindingScope)) func(*testing.T) *bindingScope {
 		return func(*testing.T) *bindingScope {
-			s := &bindingScope{binding: newBinding("a").Gate("on").ConfigMap("flags").Obj(), project: newProject("checkout").Obj(), now: noon}
+			s := &bindingScope{binding: newBinding("a").Gate("on").ConfigMap("flags").Obj(), projectView: projectView{project: newProject("checkout").Obj()}, now: noon}
 			change(s)
 			return s
 		}
@@ -306,9 +306,9 @@ func TestValuesStayInStatusWhileNothingIsDone(t *testing.T) {
 		t.Fatalf("status of an applied binding: %+v", values)
 	}
 	for name, idle := range map[string]*bindingScope{
-		"suspended":                 {project: &v1alpha1.StatsigProject{Spec: v1alpha1.StatsigProjectSpec{Suspend: true}}},
-		"not permitted":             {notPermitted: "Ask its owner."},
-		"awaiting the first answer": {awaitsSpecs: true},
+		"suspended":                 {projectView: projectView{project: &v1alpha1.StatsigProject{Spec: v1alpha1.StatsigProjectSpec{Suspend: true}}}},
+		"not permitted":             {projectView: projectView{notPermitted: "Ask its owner."}},
+		"awaiting the first answer": {projectView: projectView{awaitsSpecs: true}},
 		"stopped by the API server": {},
 		"not understood any more":   {invalid: errors.New("spec.entries[a] is odd")},
 	} {

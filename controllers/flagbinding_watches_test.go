@@ -23,8 +23,6 @@ import (
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 )
 
-var deploymentKind = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
-
 func selecting(selectors ...v1alpha1.WorkloadSelector) *v1alpha1.FlagBinding {
 	return newBinding("a").With(func(b *v1alpha1.FlagBinding) { b.Spec.Subject.Workloads = selectors }).Obj()
 }

@@ -13,13 +13,14 @@ import (
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
+	"github.com/statsig-operator/statsig-operator/pkg/gate"
 )
 
-// Cache indexes. They answer "which bindings does this touch" without walking all of them.
+// Cache indexes. They answer "which bindings and gates does this touch" without walking all of them.
 const (
-	// indexProject finds FlagBindings by "namespace/name" of their project.
+	// indexProject finds FlagBindings and RolloutGates by "namespace/name" of their project.
 	indexProject = "project"
-	// indexEntity finds FlagBindings by project and one entity that an entry names.
+	// indexEntity finds FlagBindings by project and one entity that an entry names, and RolloutGates by one that their expression names.
 	indexEntity = "entity"
 	// indexOwner finds pods, ReplicaSets and Jobs by the UID of their controller.
 	indexOwner = "owner"
@@ -42,6 +43,13 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}
 	if err := indexer.IndexField(ctx, binding, indexEntity, bindingEntities); err != nil {
 		return fmt.Errorf("indexing FlagBindings by entity: %w", err)
+	}
+	rolloutGate := &v1alpha1.RolloutGate{}
+	if err := indexer.IndexField(ctx, rolloutGate, indexProject, gateProjects); err != nil {
+		return fmt.Errorf("indexing RolloutGates by project: %w", err)
+	}
+	if err := indexer.IndexField(ctx, rolloutGate, indexEntity, gateEntities); err != nil {
+		return fmt.Errorf("indexing RolloutGates by entity: %w", err)
 	}
 	for _, kind := range []schema.GroupVersionKind{podKind, replicaSetKind, jobKind} {
 		if err := indexer.IndexField(ctx, metadataOf(kind), indexOwner, controllerUID); err != nil {
@@ -75,6 +83,28 @@ func bindingEntities(o client.Object) []string {
 	return values
 }
 
+func gateProjects(o client.Object) []string {
+	g, ok := o.(*v1alpha1.RolloutGate)
+	if !ok {
+		return nil
+	}
+	return []string{gateProject(g).String()}
+}
+
+// gateEntities returns nothing for an expression that cannot be parsed.
+func gateEntities(o client.Object) []string {
+	g, ok := o.(*v1alpha1.RolloutGate)
+	if !ok {
+		return nil
+	}
+	project := gateProject(g)
+	var values []string
+	for _, ref := range gate.References(g.Spec.Open) {
+		values = append(values, entityIndexValue(project, ref))
+	}
+	return values
+}
+
 func entityIndexValue(project types.NamespacedName, ref eval.Ref) string {
 	return project.String() + "|" + ref.Kind.String() + "|" + ref.Name
 }
@@ -98,11 +128,15 @@ func podMarkers(o client.Object) []string {
 
 // projectKey returns the name of the project that a binding refers to.
 func projectKey(binding *v1alpha1.FlagBinding) types.NamespacedName {
-	namespace := binding.Spec.ProjectRef.Namespace
-	if namespace == "" {
-		namespace = binding.Namespace
+	return projectNamed(&binding.Spec.ProjectRef, binding.Namespace)
+}
+
+// projectNamed returns the name of the project that an object in this namespace refers to.
+func projectNamed(ref *v1alpha1.ProjectRef, namespace string) types.NamespacedName {
+	if ref.Namespace != "" {
+		namespace = ref.Namespace
 	}
-	return types.NamespacedName{Namespace: namespace, Name: binding.Spec.ProjectRef.Name}
+	return types.NamespacedName{Namespace: namespace, Name: ref.Name}
 }
 
 // entryRef returns the entity that an entry names. CEL in the CRD sees to it that there is exactly one.

@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"errors"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +58,42 @@ func TestBindingsAreIndexedByProjectAndEntity(t *testing.T) {
 	}
 }
 
+func TestGatesAreIndexedByWhatTheirExpressionNames(t *testing.T) {
+	for name, tc := range map[string]struct {
+		gate *gateBuilder
+		want []string
+	}{
+		"Every function's entity is named once": {
+			newGate("a").Open("gate('x') || !gate('x') || config('y').a.b == 1 || experiment('e').p == 'q' || layer('l').p || parameterStore('s').p"),
+			[]string{
+				"shop/checkout|Gate|x", "shop/checkout|DynamicConfig|y", "shop/checkout|Experiment|e", "shop/checkout|Layer|l",
+				"shop/checkout|ParameterStore|s",
+			},
+		},
+		"A project in another namespace": {
+			newGate("a").With(func(g *v1alpha1.RolloutGate) { g.Spec.ProjectRef.Namespace = "statsig" }), []string{"statsig/checkout|Gate|release"},
+		},
+		"What cannot be parsed names nothing":                    {newGate("a").Open("gate('x') && gate("), nil},
+		"What does not compile names what it names all the same": {newGate("a").Open("gate('x') + 1"), []string{"shop/checkout|Gate|x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := gateEntities(tc.gate.Obj())
+			slices.Sort(got)
+			slices.Sort(tc.want)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("entities (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := gateProjects(newGate("a").Obj()); !slices.Equal(got, []string{"shop/checkout"}) {
+		t.Errorf("projects: got %v", got)
+	}
+	other := &corev1.Pod{}
+	if gateProjects(other) != nil || gateEntities(other) != nil {
+		t.Error("an object that is no RolloutGate is indexed as one")
+	}
+}
+
 func TestPodsAreIndexedByControllerAndMarker(t *testing.T) {
 	yes, no := true, false
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -84,7 +122,11 @@ type recordingIndexer struct {
 }
 
 func (r *recordingIndexer) IndexField(_ context.Context, object client.Object, field string, _ client.IndexerFunc) error {
-	name := object.GetObjectKind().GroupVersionKind().Kind + "." + field
+	kind := object.GetObjectKind().GroupVersionKind().Kind
+	if kind == "" {
+		kind = reflect.TypeOf(object).Elem().Name()
+	}
+	name := kind + "." + field
 	r.indexed = append(r.indexed, name)
 	if name == r.failAt {
 		return errors.New("the cache has started")
@@ -93,7 +135,10 @@ func (r *recordingIndexer) IndexField(_ context.Context, object client.Object, f
 }
 
 func TestEveryIndexIsRegistered(t *testing.T) {
-	want := []string{".project", ".entity", "Pod.owner", "ReplicaSet.owner", "Job.owner", "Pod.marker"}
+	want := []string{
+		"FlagBinding.project", "FlagBinding.entity", "RolloutGate.project", "RolloutGate.entity",
+		"Pod.owner", "ReplicaSet.owner", "Job.owner", "Pod.marker",
+	}
 	r := &recordingIndexer{}
 	if err := SetupIndexes(t.Context(), r); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // watchStatuses checks every status that is ever written in a namespace, those between as well as the last.
 func watchStatuses(t *testing.T, c client.WithWatch, namespace string) {
 	t.Helper()
-	for _, list := range []client.ObjectList{&v1alpha1.StatsigProjectList{}, &v1alpha1.FlagBindingList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.StatsigProjectList{}, &v1alpha1.FlagBindingList{}, &v1alpha1.RolloutGateList{}} {
 		watched, err := c.Watch(t.Context(), list, client.InNamespace(namespace))
 		if err != nil {
 			t.Fatalf("watching statuses: %v", err)

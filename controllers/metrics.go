@@ -21,6 +21,10 @@ var (
 		Help:    "Time from the receipt of new specs until a FlagBinding's targets held the values.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	})
+	gateTransitions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "statsig_operator_gate_transitions_total",
+		Help: "Changes of the state of RolloutGates, by the state that they came to.",
+	}, []string{"state"})
 	specsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "statsig_operator_specs_requests_total",
 		Help: "Requests for config specs and ID lists, by source and outcome.",
@@ -54,6 +58,15 @@ var (
 		Name: "statsig_operator_events_failed_requests_total",
 		Help: "Requests to the events endpoint that failed.",
 	})
+	servingRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "statsig_operator_serving_requests_total",
+		Help: "Requests to the endpoints for gates and evaluations, by endpoint and HTTP status.",
+	}, []string{"endpoint", "status"})
+	servingSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "statsig_operator_serving_request_duration_seconds",
+		Help:    "Duration of requests to the endpoints for gates and evaluations.",
+		Buckets: prometheus.ExponentialBuckets(.0005, 4, 8),
+	}, []string{"endpoint"})
 	eventsRequestSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "statsig_operator_events_request_duration_seconds",
 		Help:    "Duration of the requests that delivered events.",
@@ -66,14 +79,18 @@ func (o *Operator) RegisterMetrics() error {
 	if err := registerCounters(); err != nil {
 		return err
 	}
+	if err := metrics.Registry.Register(&gatesCollector{o.runtimes.Bindings}); err != nil {
+		return err
+	}
 	return metrics.Registry.Register(&runtimesCollector{o.runtimes})
 }
 
 // registerCounters adds what the process counts, whichever operator in it does.
 func registerCounters() error {
 	for _, c := range []prometheus.Collector{
-		targetWrites, propagation, specsRequests, specsRequestSeconds,
+		targetWrites, propagation, gateTransitions, specsRequests, specsRequestSeconds,
 		eventsDelivered, eventsBytes, eventsDropped, eventsSetAside, eventsSpoolFailures, eventsFailures, eventsRequestSeconds,
+		servingRequests, servingSeconds,
 	} {
 		if err := metrics.Registry.Register(c); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 	"github.com/statsig-operator/statsig-operator/pkg/eval"
@@ -16,12 +17,16 @@ import (
 	"github.com/statsig-operator/statsig-operator/pkg/transport"
 )
 
-// projectRuntime is what runs for one project. It is immutable; a change of the project makes another.
+// projectRuntime is what runs for one project. Its settings are immutable; a change of the project makes another.
 type projectRuntime struct {
 	// identity is equal for equal settings and key.
 	identity string
 	lease    *specsync.Lease
 	options  eval.Options
+	// settings is equal for projects with equal options.
+	settings string
+	// lastServed is what was served last over HTTP; see served.
+	lastServed atomic.Pointer[servedRules]
 	// hasIDLists says that ID lists are synced.
 	hasIDLists bool
 	// transport is the project's own; nil where the default one serves.
@@ -51,6 +56,10 @@ func (p *projectRuntime) state() specsync.State { return p.lease.Syncer().State(
 // still outstanding.
 func (p *projectRuntime) evaluator() (evaluator *eval.Evaluator, snapshot *eval.Snapshot, awaited bool) {
 	state := p.state()
+	return p.evaluatorOf(&state)
+}
+
+func (p *projectRuntime) evaluatorOf(state *specsync.State) (evaluator *eval.Evaluator, snapshot *eval.Snapshot, awaited bool) {
 	if state.Snapshot == nil || (p.hasIDLists && state.IDLists == nil) {
 		// Without the ID lists, answers could change for a moment only.
 		if !state.Attempted {
@@ -97,6 +106,12 @@ func identityOf(project *v1alpha1.StatsigProject, refs *projectReferences) strin
 // loggerIdentityOf is equal for projects that would send the same events to the same place.
 func loggerIdentityOf(project *v1alpha1.StatsigProject, refs *projectReferences) string {
 	return identity(refs.key, eventsURL(project), project.Spec.Events, project.Spec.Transport)
+}
+
+// settingsOf is equal for projects that evaluate alike.
+func settingsOf(project *v1alpha1.StatsigProject) string {
+	spec := project.Spec
+	return identity(secret.Key{}, spec.Environment, spec.Evaluation, spec.Overrides, globalCustomFields(project))
 }
 
 func identity(key secret.Key, parts ...any) string {

@@ -72,7 +72,7 @@ func (r *Runtimes) newRuntime(
 	project *v1alpha1.StatsigProject, refs *projectReferences, serving *projectRuntime,
 ) (next *projectRuntime, err error) {
 	next = &projectRuntime{
-		identity: identityOf(project, refs), loggerIdentity: loggerIdentityOf(project, refs),
+		identity: identityOf(project, refs), loggerIdentity: loggerIdentityOf(project, refs), settings: settingsOf(project),
 	}
 	if err := r.setTransport(next, project, refs, serving); err != nil {
 		return nil, err
@@ -216,6 +216,7 @@ func (r *Runtimes) promote(name types.NamespacedName, old, next *projectRuntime)
 	}
 	r.sample(name)
 	r.queueAllBindings(name)
+	r.queueAllGates(name)
 }
 
 // runLogger runs a logger until its project has another one or the manager stops. It needs the lock.

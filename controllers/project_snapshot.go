@@ -38,7 +38,9 @@ func (r *Runtimes) newSnapshotStore(project *v1alpha1.StatsigProject) (snapshotS
 	case r.SnapshotNamespace == "":
 		return nil, errors.New("spec.snapshot.store is Secret, but the manager was started without --snapshot-namespace")
 	default:
-		return NewSecretStore(r.Writer, r.Live, r.SnapshotNamespace, project), nil
+		store := NewSecretStore(r.Writer, r.Live, r.SnapshotNamespace, project)
+		store.leads = r.leads
+		return store, nil
 	}
 }
 

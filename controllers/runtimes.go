@@ -28,7 +28,10 @@ const eventsNews = 2 * time.Second
 type Runtimes struct {
 	// Scrubber knows every SDK key in use. The manager's log goes through it as well.
 	Scrubber *secret.Scrubber
-	// Bindings reads FlagBindings from the cache.
+	// Elected is closed once this replica leads; nil means that there is no other. A replica that doesn't lead syncs,
+	// evaluates and reports exposures as the leader does, but writes nothing through the API server.
+	Elected <-chan struct{}
+	// Bindings reads FlagBindings, RolloutGates and StatsigProjects from the cache.
 	Bindings client.Reader
 	// Live reads ConfigMaps with specs by name, past the cache.
 	Live client.Reader
@@ -53,6 +56,7 @@ type Runtimes struct {
 	// eventsTransport carries events; nil is the default one.
 	eventsTransport http.RoundTripper
 	bindingRequests requestQueue
+	gateRequests    requestQueue
 	projectRequests requestQueue
 	loggers         sync.WaitGroup
 
@@ -113,6 +117,21 @@ func (r *Runtimes) Remove(project types.NamespacedName) {
 	}
 }
 
+// leads reports whether this replica may write through the API server. It stays so until the process ends, seconds
+// after the lease is given back or lost: until then it may store, beside its successor, when its specs were confirmed
+// last.
+func (r *Runtimes) leads() bool {
+	if r.Elected == nil {
+		return true
+	}
+	select {
+	case <-r.Elected:
+		return true
+	default:
+		return false
+	}
+}
+
 // settle notes that a project has been looked at and that nothing can run for it; what does run goes on.
 func (r *Runtimes) settle(project types.NamespacedName) {
 	r.mu.Lock()
@@ -123,6 +142,7 @@ func (r *Runtimes) settle(project types.NamespacedName) {
 	r.mu.Unlock()
 	if !known {
 		r.queueAllBindings(project)
+		r.queueAllGates(project)
 	}
 }
 
@@ -132,7 +152,7 @@ func (r *Runtimes) changes() source.Source { return r.bindingRequests.source() }
 // projectChanges is the source of projects to look at because their syncer or logger has news.
 func (r *Runtimes) projectChanges() source.Source { return r.projectRequests.source() }
 
-// onChange queues the project, and those of its bindings whose answers may differ now.
+// onChange queues the project, and those of its bindings and gates whose answers may differ now.
 func (r *Runtimes) onChange(project types.NamespacedName, was, is specsync.State) {
 	r.projectRequests.add(reconcile.Request{NamespacedName: project})
 	if is.Snapshot != was.Snapshot {
@@ -140,18 +160,22 @@ func (r *Runtimes) onChange(project types.NamespacedName, was, is specsync.State
 	}
 	if is.Attempted != was.Attempted || (was.Snapshot == nil) != (is.Snapshot == nil) {
 		r.queueAllBindings(project)
+		r.queueAllGates(project)
 		return
 	}
 	if is.Snapshot == nil {
 		return
 	}
+	r.queueGatesOfOutage(project, was, is)
 	if is.Snapshot != was.Snapshot {
 		for _, ref := range eval.Diff(was.Snapshot, is.Snapshot).Refs() {
 			r.queueBindings(client.MatchingFields{indexEntity: entityIndexValue(project, ref)})
+			r.queueGates(client.MatchingFields{indexEntity: entityIndexValue(project, ref)})
 		}
 	}
 	if lists := is.IDLists.Changed(was.IDLists); len(lists) > 0 {
 		r.queueUsersOfLists(project, is.Snapshot, lists)
+		r.queueGatesUsingLists(project, is.Snapshot, lists)
 	}
 }
 
@@ -166,6 +190,19 @@ func (r *Runtimes) sample(project types.NamespacedName) {
 	if snapshot := running.state().Snapshot; snapshot != nil {
 		running.logger.SetSampling(events.ParseSampling(snapshot.SDKConfigs()))
 	}
+}
+
+// queueAllProjects has every project looked at, so that a replica that has just come to lead writes what is not as it
+// should be.
+func (r *Runtimes) queueAllProjects(ctx context.Context) error {
+	list := &v1alpha1.StatsigProjectList{}
+	if err := r.Bindings.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing StatsigProjects: %w", err)
+	}
+	for i := range list.Items {
+		r.projectRequests.add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return nil
 }
 
 func (r *Runtimes) queueAllBindings(project types.NamespacedName) {

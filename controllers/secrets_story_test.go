@@ -251,7 +251,7 @@ func watchEverything(s *story) func() string {
 	var ended sync.WaitGroup
 	var stops []func()
 	for _, list := range []client.ObjectList{
-		&v1alpha1.StatsigProjectList{}, &v1alpha1.FlagBindingList{}, &corev1.ConfigMapList{}, &eventsv1.EventList{},
+		&v1alpha1.StatsigProjectList{}, &v1alpha1.FlagBindingList{}, &v1alpha1.RolloutGateList{}, &corev1.ConfigMapList{}, &eventsv1.EventList{},
 	} {
 		watched, err := s.c.Watch(s.t.Context(), list, client.InNamespace(s.namespace))
 		must(s.t, err)

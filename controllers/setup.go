@@ -41,7 +41,9 @@ type Options struct {
 	Spool events.SpoolOptions
 	// Replica tells this process from others that share Spool.Dir. Default: manager.
 	Replica string
-	// Concurrency is the number of FlagBindings reconciled at once. Default: 4.
+	// Namespaces are those that [CacheOptions] was given; none means all.
+	Namespaces []string
+	// Concurrency is the number of FlagBindings, and of RolloutGates, reconciled at once. Default: 4.
 	Concurrency int
 	// Scrubber learns the SDK keys in use. Default: one of the controllers' own.
 	Scrubber *secret.Scrubber
@@ -95,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) 
 	c := client.WithFieldOwner(mgr.GetClient(), fieldOwner)
 	runtimes.Bindings, runtimes.Live, runtimes.Writer, runtimes.Now = mgr.GetClient(), mgr.GetAPIReader(), c, o.Now
 	runtimes.SnapshotNamespace, runtimes.SnapshotDir, runtimes.Spool = o.SnapshotNamespace, o.SnapshotDir, o.Spool
-	runtimes.Replica = o.Replica
+	runtimes.Replica, runtimes.Elected = o.Replica, mgr.Elected()
 	recorder := mgr.GetEventRecorder(eventSource)
 	projects := &StatsigProjectReconciler{
 		Client: c, Live: mgr.GetAPIReader(), Runtimes: runtimes, Recorder: recorder, Now: o.Now,
@@ -110,17 +112,32 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) (*Operator, error) 
 	if err := bindings.SetupWithManager(mgr); err != nil {
 		return nil, err
 	}
-	// Projects may have gone while nobody looked. That waits for nothing and keeps nothing waiting.
-	sweep := func(ctx context.Context) error {
-		if err := runtimes.sweepSnapshots(ctx); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "Deleting stored specs of projects that are gone")
-		}
-		return nil
+	gates := &RolloutGateReconciler{
+		Client: c, Runtimes: runtimes, Recorder: recorder, ClusterName: o.ClusterName, Namespaces: o.Namespaces,
+		Concurrency: o.Concurrency, Now: o.Now,
 	}
-	if err := mgr.Add(manager.RunnableFunc(sweep)); err != nil {
-		return nil, fmt.Errorf("setting up the sweep of stored specs: %w", err)
+	if err := gates.SetupWithManager(mgr); err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(manager.RunnableFunc(runtimes.lead)); err != nil {
+		return nil, fmt.Errorf("setting up what the leader does first: %w", err)
 	}
 	return &Operator{mgr, runtimes}, nil
+}
+
+// lead does what there is to do once this replica leads. It waits for nothing else and keeps nothing waiting.
+func (r *Runtimes) lead(ctx context.Context) error {
+	// Runnables that need a leader are started a moment before the manager counts as elected.
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.Elected:
+	}
+	// Projects may have changed, and gone, while nobody led.
+	if err := errors.Join(r.queueAllProjects(ctx), r.sweepSnapshots(ctx)); err != nil && ctx.Err() == nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Beginning to lead")
+	}
+	return nil
 }
 
 // Run runs the manager until ctx is done, in place of the manager's own Start: the syncers and event loggers start before it, and end

@@ -58,8 +58,12 @@ type SecretStore struct {
 	project types.NamespacedName
 	// chunkBytes is snapshotChunkBytes, but for tests.
 	chunkBytes int
+	// leads reports whether this process is the one that writes; nil means that there is no other.
+	leads func() bool
 
 	mu sync.Mutex
+	// stoodBy says that another process was to write what was to be saved last, so it may be there already.
+	stoodBy bool
 	// damaged says that the chunks must be written even if they seem to be there.
 	damaged bool
 	deleted bool
@@ -148,9 +152,13 @@ func (s *SecretStore) get(ctx context.Context, name string) (*corev1.Secret, err
 	}
 }
 
-// Save implements [specsync.Store]. Where there is no room for the ID lists, the specs are stored without them, and the error
-// matches [specsync.ErrTooLarge] all the same.
+// Save implements [specsync.Store]. Where there is no room for the ID lists, the specs are stored without them, and the
+// error matches [specsync.ErrTooLarge] all the same. Unless this process leads, nothing is written. When it comes to
+// lead, what its predecessor has stored is left as it is.
 func (s *SecretStore) Save(ctx context.Context, stored *specsync.Stored) error {
+	if s.standsBy() {
+		return specsync.ErrStandby
+	}
 	chunks, tooLarge, err := s.split(stored)
 	if err != nil {
 		return err
@@ -160,11 +168,54 @@ func (s *SecretStore) Save(ctx context.Context, stored *specsync.Stored) error {
 	if s.deleted {
 		return errSnapshotDeleted
 	}
+	if s.stoodBy {
+		held, err := s.holds(ctx, stored.Scope, chunks.Generation)
+		if err != nil {
+			return err
+		}
+		s.stoodBy = false
+		if held {
+			return tooLarge
+		}
+	}
 	if err := s.write(ctx, chunks); err != nil {
 		return err
 	}
 	s.damaged = false
 	return tooLarge
+}
+
+// standsBy reports, and notes, that another process is the one that writes.
+func (s *SecretStore) standsBy() bool {
+	if s.leads == nil || s.leads() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stoodBy = true
+	return true
+}
+
+// holds reports whether the Secrets keep this content for this scope, whatever the times beside it.
+func (s *SecretStore) holds(ctx context.Context, scope, generation string) (bool, error) {
+	head, err := s.get(ctx, s.headName())
+	if err != nil || head == nil || string(head.Data[snapshotGenerationKey]) != generation {
+		return false, err
+	}
+	kept := &specsync.Stored{}
+	chunks, err := s.collect(ctx, head)
+	if err == nil {
+		kept, err = specsync.Join(chunks)
+	}
+	switch {
+	case errors.Is(err, specsync.ErrMalformed):
+		s.damaged = true
+		return false, nil
+	case err != nil:
+		return false, err
+	default:
+		return kept.Scope == scope, nil
+	}
 }
 
 // split leaves the ID lists out where there is no room for them, and says so in tooLarge.
@@ -258,11 +309,15 @@ func (s *SecretStore) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// Delete removes all of the project's Secrets; Save refuses its work from then on.
+// Delete removes all of the project's Secrets, which is left to the process that leads; Save refuses its work from then
+// on.
 func (s *SecretStore) Delete(ctx context.Context) error {
+	standsBy := s.standsBy()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deleted = true
+	if s.deleted = true; standsBy {
+		return nil
+	}
 	names, err := s.names(ctx)
 	if err != nil {
 		return err

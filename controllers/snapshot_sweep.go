@@ -13,9 +13,9 @@ import (
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
 )
 
-// sweepSnapshots deletes the Secrets of projects that are gone and that nothing runs for.
+// sweepSnapshots deletes the Secrets of projects that are gone and that nothing runs for, if this process leads.
 func (r *Runtimes) sweepSnapshots(ctx context.Context) error {
-	if r.SnapshotNamespace == "" {
+	if r.SnapshotNamespace == "" || !r.leads() {
 		return nil
 	}
 	list := metadataListOf(secretKind)

@@ -25,6 +25,8 @@ import (
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get
 
 // StatsigProjectReconciler sets a syncer and an event logger running for each StatsigProject and tells how they fare.
+// It runs on every replica, so that each can answer at once and the next leader has everything ready; only the leader
+// tells.
 type StatsigProjectReconciler struct {
 	// Client writes, and reads from the cache.
 	Client client.Client
@@ -106,7 +108,12 @@ func (r *StatsigProjectReconciler) Reconcile(ctx context.Context, request ctrl.R
 // isStarting reports whether the first answer of the sources is outstanding.
 func (s *projectScope) isStarting() bool { return s.running != nil && !s.judged().Attempted }
 
+// patchStatus writes the status if its meaning changed, and then emits the Kubernetes Events that tell of the change.
+// Both are the leader's business.
 func (r *StatsigProjectReconciler) patchStatus(ctx context.Context, before *v1alpha1.StatsigProject, s *projectScope) error {
+	if !r.Runtimes.leads() {
+		return nil
+	}
 	scrub := r.Runtimes.Scrubber.Scrub
 	computeProjectStatus(s, scrub)
 	if equality.Semantic.DeepEqual(before.Status, s.project.Status) {
@@ -128,7 +135,7 @@ func (r *StatsigProjectReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.StatsigProject{}, builder.WithPredicates(projectChanged())).
 		Watches(&v1alpha1.FlagBinding{}, handler.EnqueueRequestsFromMapFunc(projectOfBinding), builder.WithPredicates(specOrDeletionChanged())).
 		WatchesRawSource(r.Runtimes.projectChanges()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 2, NeedLeaderElection: new(false)}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the StatsigProject controller: %w", err)

@@ -355,8 +355,12 @@ func sentence(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := strings.TrimRight(err.Error(), ". \n")
-	if text == "" {
+	return asSentence(err.Error())
+}
+
+// asSentence is sentence for a text.
+func asSentence(text string) string {
+	if text = strings.TrimRight(text, ". \n"); text == "" {
 		return ""
 	}
 	word, _, _ := strings.Cut(text, " ")

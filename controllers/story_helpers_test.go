@@ -77,8 +77,16 @@ func (s *story) tidy(namespace string) {
 				must(s.t, client.IgnoreNotFound(s.c.Update(ctx, binding)))
 			}
 		}
+		gates := &v1alpha1.RolloutGateList{}
+		must(s.t, s.c.List(ctx, gates, client.InNamespace(namespace)))
+		for i := range gates.Items {
+			if gate := &gates.Items[i]; len(gate.Finalizers) > 0 {
+				gate.Finalizers = nil
+				must(s.t, client.IgnoreNotFound(s.c.Update(ctx, gate)))
+			}
+		}
 		for _, o := range []client.Object{
-			&v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}, &corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Pod{},
+			&v1alpha1.RolloutGate{}, &v1alpha1.FlagBinding{}, &v1alpha1.StatsigProject{}, &corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Pod{},
 			&appsv1.Deployment{}, &appsv1.ReplicaSet{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		} {
 			must(s.t, s.c.DeleteAllOf(ctx, o, client.InNamespace(namespace)))
@@ -182,7 +190,7 @@ func await[T client.Object](s *story, o T, what string, check func(T) string) {
 	})
 }
 
-// conditioned is a StatsigProject or a FlagBinding.
+// conditioned is a StatsigProject, a FlagBinding or a RolloutGate.
 type conditioned interface {
 	client.Object
 	GetConditions() []metav1.Condition
@@ -193,6 +201,8 @@ func observedGeneration(o conditioned) int64 {
 	case *v1alpha1.StatsigProject:
 		return o.Status.ObservedGeneration
 	case *v1alpha1.FlagBinding:
+		return o.Status.ObservedGeneration
+	case *v1alpha1.RolloutGate:
 		return o.Status.ObservedGeneration
 	}
 	return 0

@@ -127,33 +127,46 @@ const operatorNamespace = "statsig-operator-system"
 
 // admitOperator makes a user who may do what config/rbac says, and nothing else.
 func (p *controlPlane) admitOperator() error {
-	role, snapshots := &rbacv1.ClusterRole{}, &rbacv1.Role{}
-	if err := errors.Join(readRBAC("role.yaml", role), readRBAC("snapshot_role.yaml", snapshots)); err != nil {
+	role, reviews, snapshots, election := &rbacv1.ClusterRole{}, &rbacv1.ClusterRole{}, &rbacv1.Role{}, &rbacv1.Role{}
+	err := errors.Join(readRBAC("role.yaml", role), readRBAC("metrics_auth_role.yaml", reviews),
+		readRBAC("snapshot_role.yaml", snapshots), readRBAC("leader_election_role.yaml", election))
+	if err != nil {
 		return err
 	}
-	snapshots.Namespace = operatorNamespace
+	snapshots.Namespace, election.Namespace = operatorNamespace, operatorNamespace
 	user, err := p.env.AddUser(envtest.User{Name: operatorUser}, rest.CopyConfig(p.config))
 	if err != nil {
 		return err
 	}
 	p.operator = user.Config()
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: operatorUser}, Subjects: subjects,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+	everywhere := func(role *rbacv1.ClusterRole) client.Object {
+		return &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: operatorUser + "-" + role.Name}, Subjects: subjects,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		}
+	}
+	local := func(role *rbacv1.Role) client.Object {
+		return &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorUser + "-" + role.Name}, Subjects: subjects,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		}
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}
-	local := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorUser}, Subjects: subjects,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: snapshots.Name},
-	}
 	c, err := client.New(p.config, client.Options{Scheme: p.scheme})
 	if err != nil {
 		return err
 	}
 	ctx := context.Background()
-	return errors.Join(c.Create(ctx, role), c.Create(ctx, binding),
-		c.Create(ctx, namespace), c.Create(ctx, snapshots), c.Create(ctx, local))
+	for _, object := range []client.Object{
+		role, everywhere(role), reviews, everywhere(reviews),
+		namespace, snapshots, local(snapshots), election, local(election),
+	} {
+		if err := c.Create(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readRBAC(name string, into client.Object) error {
@@ -209,6 +222,10 @@ type operatorOptions struct {
 	snapshots string
 	// spool is where events wait on disk; in memory by default.
 	spool string
+	// election is the lease by which replicas elect one to lead; without it the operator leads from its start.
+	election string
+	// serves has it answer HTTP requests.
+	serves bool
 }
 
 // operator is a manager with the controllers of this package, as cmd/manager runs it.
@@ -220,9 +237,13 @@ type operator struct {
 	log *lockedBuffer
 	// webhooks answers Statsig's webhooks.
 	webhooks http.Handler
-	cancel   context.CancelFunc
-	ended    chan struct{}
-	err      error
+	// serving answers for gates and evaluations; nil unless options.serves.
+	serving http.Handler
+	// elected is closed once it leads.
+	elected <-chan struct{}
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	err     error
 }
 
 // startOperator runs an operator until the test ends, or stop is called.
@@ -238,6 +259,8 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	restConfig := rest.CopyConfig(plane.operator)
 	restConfig.Wrap(op.requests.wrap)
 	skip, noWait := true, 10*time.Second
+	// Long enough for a machine that is busy; whoever ends gives the lease back.
+	lease, renew, retry := 2*time.Minute, 90*time.Second, 200*time.Millisecond
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  plane.scheme,
 		Cache:                   CacheOptions(o.namespaces),
@@ -246,6 +269,9 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 		Controller:              config.Controller{SkipNameValidation: &skip},
 		GracefulShutdownTimeout: &noWait,
 		Logger:                  op.logger(),
+
+		LeaderElection: o.election != "", LeaderElectionID: o.election, LeaderElectionNamespace: operatorNamespace,
+		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
 	})
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)
@@ -256,12 +282,17 @@ func startOperator(t *testing.T, o operatorOptions) *operator {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	op.cancel = cancel
 	running, err := Setup(ctx, mgr, Options{
-		Version: "story", ClusterName: "test-cluster", Scrubber: op.scrubber, Now: o.now, SpecsDir: o.specsDir, SnapshotNamespace: o.snapshots, Spool: events.SpoolOptions{Dir: o.spool},
+		Version: "story", ClusterName: "test-cluster", Namespaces: o.namespaces, Scrubber: op.scrubber, Now: o.now, SpecsDir: o.specsDir, SnapshotNamespace: o.snapshots, Spool: events.SpoolOptions{Dir: o.spool},
 	})
 	if err != nil {
 		t.Fatalf("setting up the controllers: %v", err)
 	}
-	op.webhooks = running.Webhooks()
+	op.webhooks, op.elected = running.Webhooks(), mgr.Elected()
+	if o.serves {
+		if op.serving, err = running.Serving(ctx, ServingOptions{Log: op.logger()}); err != nil {
+			t.Fatalf("setting up the endpoints: %v", err)
+		}
+	}
 	go func() {
 		defer close(op.ended)
 		op.err = running.Run(ctx)

@@ -87,7 +87,8 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	}
 	operator, err := controllers.Setup(ctx, mgr, controllers.Options{
 		Version: version, ClusterName: o.clusterName, SpecsDir: o.specsDir, Concurrency: o.concurrency, Scrubber: scrubber,
-		SnapshotNamespace: o.snapshotSpace, SnapshotDir: o.snapshotDir, Spool: o.spool(), Replica: replica, Now: time.Now,
+		Namespaces: o.watchedNamespace, SnapshotNamespace: o.snapshotSpace, SnapshotDir: o.snapshotDir, Spool: o.spool(),
+		Replica: replica, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func run(ctx context.Context, o *options, scrubber *secret.Scrubber) error {
 	if err := operator.RegisterMetrics(); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	if err := addWebhooks(ctx, mgr, o, operator.Webhooks()); err != nil {
+	if err := addServers(ctx, mgr, o, operator); err != nil {
 		return err
 	}
 	// Neither probe asks Statsig: an outage there must not restart the operator, which would serve the last good values.

@@ -12,11 +12,17 @@ func TestFlags(t *testing.T) {
 		args    []string
 		wantErr string
 	}{
-		"the defaults are good":             {},
-		"no bindings at once are too few":   {args: []string{"--concurrency=0"}, wantErr: "--concurrency is 0"},
-		"a client needs a rate":             {args: []string{"--kube-api-qps=0"}, wantErr: "--kube-api-qps"},
-		"a client needs a burst":            {args: []string{"--kube-api-burst=0"}, wantErr: "--kube-api-burst"},
-		"stopping takes some time":          {args: []string{"--shutdown-timeout=0s"}, wantErr: "--shutdown-timeout"},
+		"the defaults are good":                     {},
+		"no bindings at once are too few":           {args: []string{"--concurrency=0"}, wantErr: "--concurrency is 0"},
+		"a client needs a rate":                     {args: []string{"--kube-api-qps=0"}, wantErr: "--kube-api-qps"},
+		"a client needs a burst":                    {args: []string{"--kube-api-burst=0"}, wantErr: "--kube-api-burst"},
+		"stopping takes some time":                  {args: []string{"--shutdown-timeout=0s"}, wantErr: "--shutdown-timeout"},
+		"tokens are not served in plain by mistake": {args: []string{"--serving-bind-address=:9443"}, wantErr: "--serving-cert-dir"},
+		"tokens are served in plain by will":        {args: []string{"--serving-bind-address=:9443", "--serving-insecure"}},
+		"TLS is not wanted and declined at once": {
+			args: []string{"--serving-bind-address=:9443", "--serving-insecure", "--serving-cert-dir=certs"}, wantErr: "exclude each other",
+		},
+		"a caller needs a rate":             {args: []string{"--serving-qps=0"}, wantErr: "--serving-qps"},
 		"every wrong flag is named at once": {args: []string{"--concurrency=0", "--shutdown-timeout=0s"}, wantErr: "--shutdown-timeout"},
 	}
 	for name, tc := range tests {

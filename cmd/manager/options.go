@@ -31,6 +31,10 @@ type options struct {
 	spoolSync        string
 	webhookAddress   string
 	webhookCertDir   string
+	servingAddress   string
+	servingCertDir   string
+	servingInsecure  bool
+	servingQPS       float64
 	concurrency      int
 	qps              float32
 	burst            int
@@ -47,7 +51,7 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
 		"Directory with tls.crt and tls.key for the metrics endpoint, read again when they change. Default: a self-signed pair.")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
-	flags.BoolVar(&o.leaderElection, "leader-elect", true, "Let one replica at a time reconcile.")
+	flags.BoolVar(&o.leaderElection, "leader-elect", true, "Let one replica at a time write.")
 	flags.StringVar(&o.leaderNamespace, "leader-election-namespace", "",
 		"Namespace of the leader election lease. Default: the manager's own.")
 	flags.StringVar(&o.clusterName, "cluster-name", "", "Value of cluster.name in user expressions.")
@@ -65,6 +69,14 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.webhookAddress, "webhook-bind-address", "0", `Address where Statsig's webhooks are answered; "0" switches it off.`)
 	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "",
 		"Directory with tls.crt and tls.key for the webhooks, read again when they change. Default: none, plain HTTP behind an ingress.")
+	flags.StringVar(&o.servingAddress, "serving-bind-address", "0",
+		`Address where the states of RolloutGates and OpenFeature's evaluations are served; "0" switches it off.`)
+	flags.StringVar(&o.servingCertDir, "serving-cert-dir", "",
+		"Directory with tls.crt and tls.key for that, read again when they change. Default: none, which --serving-insecure must allow.")
+	flags.BoolVar(&o.servingInsecure, "serving-insecure", false,
+		"Serve that without TLS, so that whoever listens on the way learns the callers' tokens.")
+	flags.Float64Var(&o.servingQPS, "serving-qps", 100,
+		"Requests a second that each caller may send there, on average; twice as many in a burst.")
 	flags.IntVar(&o.concurrency, "concurrency", 4, "Number of FlagBindings reconciled at once.")
 	flags.Float32Var(&o.qps, "kube-api-qps", 100, "Requests a second to the API server, on average.")
 	flags.IntVar(&o.burst, "kube-api-burst", 200, "Requests to the API server in a burst.")
@@ -98,6 +110,15 @@ func (o *options) validate() error {
 	}
 	if o.qps <= 0 || o.burst < 1 {
 		errs = append(errs, errors.New("--kube-api-qps and --kube-api-burst must be positive"))
+	}
+	switch served := o.servingAddress != "0"; {
+	case served && o.servingCertDir == "" && !o.servingInsecure:
+		errs = append(errs, errors.New("--serving-bind-address needs --serving-cert-dir, or --serving-insecure"))
+	case o.servingCertDir != "" && o.servingInsecure:
+		errs = append(errs, errors.New("--serving-cert-dir and --serving-insecure exclude each other"))
+	}
+	if o.servingQPS < 1 {
+		errs = append(errs, fmt.Errorf("--serving-qps is %v, but must be at least 1", o.servingQPS))
 	}
 	if o.shutdownTimeout <= 0 {
 		errs = append(errs, errors.New("--shutdown-timeout must be positive"))
