@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,6 +22,8 @@ const usage = `Usage: go run ./hack/controlplane COMMAND [flags]
   assets   build etcd, kube-apiserver and kubectl, and print their folder
            (the folder that KUBEBUILDER_ASSETS names, when it is set)
   build    build everything that a cluster needs, and print the folder
+  delivery build Flux's kustomize-controller and the Argo Rollouts controller,
+           which the end-to-end tests run, and print the folder
   up       start a cluster in the background and print "export KUBECONFIG=..."
   status   say what runs
   down     stop the cluster and forget its data
@@ -75,9 +78,11 @@ func run(ctx context.Context, args []string) error {
 
 	switch args[0] {
 	case "assets":
-		return build(ctx, binaries.Assets, (*binaries.Set).AssetsDir)
+		return build(ctx, binaries.Open, binaries.Assets, (*binaries.Set).AssetsDir)
 	case "build":
-		return build(ctx, binaries.All, (*binaries.Set).Dir)
+		return build(ctx, binaries.Open, binaries.All, (*binaries.Set).Dir)
+	case "delivery":
+		return build(ctx, binaries.OpenDelivery, binaries.Delivery, (*binaries.Set).Dir)
 	case "up":
 		return up(ctx, *dir, *nodes)
 	case "status":
@@ -90,8 +95,10 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-func build(ctx context.Context, names []string, folder func(*binaries.Set) string) error {
-	set, err := binaries.Open(os.Stderr)
+func build(
+	ctx context.Context, open func(io.Writer) (*binaries.Set, error), names []string, folder func(*binaries.Set) string,
+) error {
+	set, err := open(os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -30,16 +30,22 @@ func TestEveryProgramHasAPinnedVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := filepath.Join(root, "hack", "controlplane", "build")
-	if diff := cmp.Diff(slices.Sorted(slices.Values(All)), slices.Sorted(maps.Keys(programs))); diff != "" {
-		t.Errorf("All and programs differ (-all +programs):\n%s", diff)
-	}
-	for name, p := range programs {
-		version, err := p.version(source)
-		if err != nil {
-			t.Errorf("version of %s: %v", name, err)
+	for _, tc := range []struct {
+		names []string
+		group group
+	}{{All, controlPlane}, {Delivery, delivery}} {
+		programs := tc.group.programs
+		if diff := cmp.Diff(slices.Sorted(slices.Values(tc.names)), slices.Sorted(maps.Keys(programs))); diff != "" {
+			t.Errorf("names and programs of %s differ (-names +programs):\n%s", tc.group.folder, diff)
 		}
-		if !strings.HasPrefix(version, "v") || strings.Count(version, ".") != 2 {
-			t.Errorf("version of %s = %q, want a release", name, version)
+		for name, p := range programs {
+			version, err := p.version(source)
+			if err != nil {
+				t.Errorf("version of %s: %v", name, err)
+			}
+			if !strings.HasPrefix(version, "v") || strings.Count(version, ".") != 2 {
+				t.Errorf("version of %s = %q, want a release", name, version)
+			}
 		}
 	}
 }
@@ -101,7 +107,7 @@ func TestLinkerFlagsStampTheVersion(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, programs[tc.program].linkerFlags("v1.36.3")); diff != "" {
+			if diff := cmp.Diff(tc.want, controlPlane.programs[tc.program].linkerFlags("v1.36.3")); diff != "" {
 				t.Errorf("linkerFlags() (-want +got):\n%s", diff)
 			}
 		})
@@ -113,7 +119,7 @@ func TestHashChangesWithThePins(t *testing.T) {
 	write(t, dir, "etcd/go.mod", "module etcd\n")
 	hash := func() string {
 		t.Helper()
-		got, err := versionsHash(dir)
+		got, err := group{programs: map[string]program{"etcd": {module: "etcd"}}}.versionsHash(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,6 +133,35 @@ func TestHashChangesWithThePins(t *testing.T) {
 	write(t, dir, "etcd/go.mod", "module etcd // newer\n")
 	if after := hash(); after == before {
 		t.Errorf("hash of other files is the same: %s", after)
+	}
+}
+
+func TestDeliveryPinsLeaveTheControlPlaneAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, module := range append(controlPlane.modules(), delivery.modules()...) {
+		write(t, dir, module+"/go.mod", "module "+module+"\n")
+	}
+	hashes := func() [2]string {
+		t.Helper()
+		plane, err := controlPlane.versionsHash(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		controllers, err := delivery.versionsHash(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2]string{plane, controllers}
+	}
+
+	before := hashes()
+	write(t, dir, "flux/go.mod", "module flux // newer\n")
+	after := hashes()
+	if after[0] != before[0] {
+		t.Error("the control plane would be built anew for another version of Flux")
+	}
+	if after[1] == before[1] {
+		t.Error("the delivery controllers would not be built for another version of Flux")
 	}
 }
 

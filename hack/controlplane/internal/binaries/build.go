@@ -17,16 +17,6 @@ import (
 // heartbeat is how often a build says that it is still alive.
 const heartbeat = 5 * time.Second
 
-// stageFiles are the parts of the kwok module that StagesFile is made of: nodes
-// become ready and stay so, pods become ready at once and go when deleted.
-var stageFiles = []string{
-	"node/fast/node-initialize.yaml",
-	"node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-	"pod/fast/pod-ready.yaml",
-	"pod/fast/pod-complete.yaml",
-	"pod/fast/pod-delete.yaml",
-}
-
 // build makes the named programs, one after the other: each build uses every
 // core by itself.
 func (s *Set) build(ctx context.Context, names []string) error {
@@ -34,7 +24,7 @@ func (s *Set) build(ctx context.Context, names []string) error {
 		return fmt.Errorf("creating the cache folder: %w", err)
 	}
 	unlock, err := process.Lock(filepath.Join(s.dir, ".lock"), func() {
-		fmt.Fprintln(s.out, "Waiting for another build of the control plane to finish ...")
+		fmt.Fprintln(s.out, "Waiting for another build to finish ...")
 	})
 	if err != nil {
 		return err
@@ -45,7 +35,7 @@ func (s *Set) build(ctx context.Context, names []string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	fmt.Fprintf(s.out, "Building the control plane into %s (once per version, some minutes)\n", s.dir)
+	fmt.Fprintf(s.out, "Building into %s (once per version, some minutes)\n", s.dir)
 	start := time.Now()
 	for i, name := range missing {
 		if err := s.buildOne(ctx, fmt.Sprintf("[%d/%d]", i+1, len(missing)), name); err != nil {
@@ -57,7 +47,7 @@ func (s *Set) build(ctx context.Context, names []string) error {
 }
 
 func (s *Set) buildOne(ctx context.Context, step, name string) error {
-	p, ok := programs[name]
+	p, ok := s.programs[name]
 	if !ok {
 		return fmt.Errorf("building %s: no such program", name)
 	}
@@ -101,9 +91,9 @@ func (s *Set) compile(ctx context.Context, name string, p program, version strin
 	if _, err := s.run(ctx, p, "build", "-ldflags", p.linkerFlags(version), "-o", partial, p.pkg); err != nil {
 		return fmt.Errorf("building %s: %w", name, err)
 	}
-	if name == Kwok {
+	if m, ok := s.manifests[name]; ok {
 		// Only now is its module sure to be in the module cache.
-		if err := s.writeStages(ctx, p); err != nil {
+		if err := s.writeManifest(ctx, p, m); err != nil {
 			return err
 		}
 	}
@@ -113,22 +103,22 @@ func (s *Set) compile(ctx context.Context, name string, p program, version strin
 	return nil
 }
 
-// writeStages copies kwok's own stage files out of the module cache.
-func (s *Set) writeStages(ctx context.Context, kwok program) error {
-	module, err := s.run(ctx, kwok, "list", "-m", "-f", "{{.Dir}}", kwok.pin)
+// writeManifest copies a program's own manifests out of the module cache.
+func (s *Set) writeManifest(ctx context.Context, p program, m manifest) error {
+	module, err := s.run(ctx, p, "list", "-m", "-f", "{{.Dir}}", p.pin)
 	if err != nil {
-		return fmt.Errorf("finding the kwok module: %w", err)
+		return fmt.Errorf("finding module %s: %w", p.pin, err)
 	}
-	var stages bytes.Buffer
-	for _, name := range stageFiles {
-		data, err := os.ReadFile(filepath.Join(strings.TrimSpace(module), "kustomize", "stage", filepath.FromSlash(name)))
+	var manifests bytes.Buffer
+	for _, name := range m.parts {
+		data, err := os.ReadFile(filepath.Join(strings.TrimSpace(module), filepath.FromSlash(m.dir), filepath.FromSlash(name)))
 		if err != nil {
-			return fmt.Errorf("reading kwok stages: %w", err)
+			return fmt.Errorf("reading manifests of %s: %w", p.pin, err)
 		}
-		fmt.Fprintf(&stages, "---\n%s\n", data)
+		fmt.Fprintf(&manifests, "---\n%s\n", data)
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, StagesFile), stages.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("writing kwok stages: %w", err)
+	if err := os.WriteFile(filepath.Join(s.dir, m.file), manifests.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("writing manifests of %s: %w", p.pin, err)
 	}
 	return nil
 }

@@ -22,23 +22,31 @@ const (
 	CacheVariable = "STATSIG_OPERATOR_CACHE"
 )
 
-// Set is the programs of one control plane version.
+// Set is the programs of one group, in one version.
 type Set struct {
+	group
 	source string // hack/controlplane/build
 	dir    string // cache folder of this version
 	assets string // value of AssetsVariable, may be empty
 	out    io.Writer
 }
 
-// Open finds the programs that belong to the repository that the working
-// directory is in. Progress of later builds goes to out.
-func Open(out io.Writer) (*Set, error) {
+// Open finds the control plane's programs that belong to the repository that
+// the working directory is in. Progress of later builds goes to out.
+func Open(out io.Writer) (*Set, error) { return open(controlPlane, out) }
+
+// OpenDelivery finds the delivery controllers, [Delivery], as Open finds the
+// control plane. They are a group of their own, so that nobody builds them who
+// does not need them.
+func OpenDelivery(out io.Writer) (*Set, error) { return open(delivery, out) }
+
+func open(g group, out io.Writer) (*Set, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
 		return nil, err
 	}
 	source := filepath.Join(root, "hack", "controlplane", "build")
-	key, err := versionsHash(source)
+	key, err := g.versionsHash(source)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +55,9 @@ func Open(out io.Writer) (*Set, error) {
 		return nil, err
 	}
 	return &Set{
+		group:  g,
 		source: source,
-		dir:    filepath.Join(cache, "controlplane", key),
+		dir:    filepath.Join(cache, g.folder, key),
 		assets: os.Getenv(AssetsVariable),
 		out:    out,
 	}, nil
@@ -130,12 +139,21 @@ func cacheFolder() (string, error) {
 	return filepath.Join(base, "statsig-operator"), nil
 }
 
-// versionsHash identifies what the programs are built from: the platform, the
-// recipe, and every file of the pinning modules.
-func versionsHash(source string) (string, error) {
+// versionsHash identifies what a group's programs are built from: the platform,
+// the recipe, and every file of the pinning modules.
+func (g group) versionsHash(source string) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s/%s %v %v\n", runtime.GOOS, runtime.GOARCH, programs, stageFiles)
-	err := filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
+	fmt.Fprintf(hash, "%s/%s %v %v\n", runtime.GOOS, runtime.GOARCH, g.programs, g.manifestFiles())
+	for _, module := range g.modules() {
+		if err := hashFolder(hash, filepath.Join(source, module)); err != nil {
+			return "", fmt.Errorf("reading pinned versions: %w", err)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:12], nil
+}
+
+func hashFolder(hash io.Writer, dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -146,8 +164,4 @@ func versionsHash(source string) (string, error) {
 		fmt.Fprintf(hash, "%s %d\n%s", entry.Name(), len(data), data)
 		return nil
 	})
-	if err != nil {
-		return "", fmt.Errorf("reading pinned versions: %w", err)
-	}
-	return hex.EncodeToString(hash.Sum(nil))[:12], nil
 }
