@@ -32,7 +32,9 @@ type demo struct {
 	kubeconfig string
 	kubectlBin string
 	serverURL  string
-	begun      time.Time
+	// servingAddress is where the manager answers for gates.
+	servingAddress string
+	begun          time.Time
 }
 
 func newDemo(root string, out io.Writer) *demo {
@@ -59,6 +61,7 @@ func (d *demo) up(ctx context.Context) error {
 		{"What came of it", d.showValues},
 		{"The exposures that Statsig got", d.showExposures},
 		{"Flipping the gate new_checkout in Statsig", d.flipGate},
+		{"A release behind a closed gate, and the gate opening", d.release},
 		{"A restart of the manager: nothing changes, nothing is written", d.showQuiet},
 		{"Deleting a FlagBinding, and applying it again", d.showDeletion},
 	}
@@ -141,7 +144,8 @@ func (d *demo) startManager(ctx context.Context) error {
 		return err
 	}
 	if err := d.kubectlQuiet(ctx, "wait", "--for=condition=Established", "crd",
-		"statsigprojects.flags.statsig-operator.dev", "flagbindings.flags.statsig-operator.dev", "--timeout=60s"); err != nil {
+		"statsigprojects.flags.statsig-operator.dev", "flagbindings.flags.statsig-operator.dev",
+		"rolloutgates.flags.statsig-operator.dev", "--timeout=60s"); err != nil {
 		return err
 	}
 	binary := filepath.Join(d.dir, "bin", "manager")
@@ -150,6 +154,9 @@ func (d *demo) startManager(ctx context.Context) error {
 	}
 	kubeconfig, err := d.managerKubeconfig(ctx)
 	if err != nil {
+		return err
+	}
+	if d.servingAddress, err = freeAddress(); err != nil {
 		return err
 	}
 	if err := d.runManager(ctx, kubeconfig); err != nil {
@@ -168,6 +175,7 @@ func (d *demo) runManager(ctx context.Context, kubeconfig string) error {
 			"--leader-election-namespace=" + operatorNamespace, "--cluster-name=demo",
 			"--snapshot-namespace=" + operatorNamespace, "--events-spool-dir=" + filepath.Join(d.dir, "spool"),
 			"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0",
+			"--serving-bind-address=" + d.servingAddress, "--serving-insecure",
 		},
 	})
 	if err != nil {

@@ -248,7 +248,7 @@ func withoutServerFields(manifest string) string {
 
 // resourceVersions lists the versions of everything that the operator writes.
 func (d *demo) resourceVersions(ctx context.Context) (string, error) {
-	text, err := d.kubectl(ctx, "-n", namespace, "get", "flagbindings,configmaps,pods", "-o",
+	text, err := d.kubectl(ctx, "-n", namespace, "get", "flagbindings,rolloutgates,configmaps,pods", "-o",
 		`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}`)
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	sort.Strings(lines)
@@ -265,7 +265,7 @@ func (d *demo) searchKey(ctx context.Context) error {
 		}
 		places["the log of "+name] = string(text)
 	}
-	for _, kind := range []string{"statsigprojects", "flagbindings", "configmaps", "pods", "events"} {
+	for _, kind := range []string{"statsigprojects", "flagbindings", "rolloutgates", "configmaps", "pods", "events"} {
 		text, err := d.kubectl(ctx, "get", kind, "-A", "-o", "yaml", "--show-managed-fields")
 		if err != nil {
 			return err
