@@ -33,9 +33,10 @@ generate: $(CONTROLLER_GEN) ## Write the DeepCopy functions of the API types.
 	$(CONTROLLER_GEN) object paths=./api/...
 
 .PHONY: manifests
-manifests: $(CONTROLLER_GEN) ## Write the CRDs and the manager's role under config/.
+manifests: $(CONTROLLER_GEN) ## Write the CRDs, the manager's role and what Argo CD is told under config/.
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./controllers/... output:rbac:dir=config/rbac
+	go run ./config/argocd > config/argocd/argocd-cm.yaml
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code and sort its imports.
@@ -56,6 +57,12 @@ test: ## Run every test, the controllers against a real API server.
 .PHONY: test-unit
 test-unit: ## Run the tests that need no API server, without the race detector.
 	go test $(TESTFLAGS) ./api/... ./pkg/... ./cmd/...
+
+.PHONY: e2e
+e2e: ## Run the operator with the real scheduler, Flux and Argo Rollouts; these are built once, some minutes.
+	$(CONTROLPLANE) build >/dev/null
+	$(CONTROLPLANE) delivery >/dev/null
+	$(if $(race),CGO_ENABLED=1) go test $(race) -count 1 -tags e2e -v -timeout 30m $(TESTFLAGS) ./hack/e2e
 
 .PHONY: bench
 bench: ## Run the benchmarks.
@@ -111,7 +118,7 @@ install: ## Apply the CRDs.
 
 .PHONY: uninstall
 uninstall: ## Delete every object of ours, then the CRDs. Run it before undeploy: the manager cleans up.
-	$(kubectl) delete flagbindings,statsigprojects --all --all-namespaces --ignore-not-found
+	$(kubectl) delete rolloutgates,flagbindings,statsigprojects --all --all-namespaces --ignore-not-found
 	$(kubectl) delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
@@ -139,7 +146,7 @@ controlplane-down: ## Stop the local control plane.
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 $(CONTROLLER_GEN):
 	cd hack/tools && GOWORK=off go build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
