@@ -21,17 +21,20 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/statsig-operator/statsig-operator/api/v1alpha1"
+	"github.com/statsig-operator/statsig-operator/pkg/gate"
 )
 
 const (
 	projectPage = "spec/statsigproject.md"
 	bindingPage = "spec/flagbinding.md"
+	gatePage    = "spec/rolloutgate.md"
 )
 
 func TestEveryFieldStandsInThePageOfItsKind(t *testing.T) {
 	for page, types := range map[string][]reflect.Type{
 		projectPage: {reflect.TypeFor[v1alpha1.StatsigProjectSpec](), reflect.TypeFor[v1alpha1.StatsigProjectStatus]()},
 		bindingPage: {reflect.TypeFor[v1alpha1.FlagBindingSpec](), reflect.TypeFor[v1alpha1.FlagBindingStatus]()},
+		gatePage:    {reflect.TypeFor[v1alpha1.RolloutGateSpec](), reflect.TypeFor[v1alpha1.RolloutGateStatus]()},
 	} {
 		fields := map[string]bool{}
 		for _, part := range types {
@@ -80,10 +83,10 @@ func TestEveryConditionAndReasonStandsInThePagesOfTheKinds(t *testing.T) {
 	if len(values) < 30 {
 		t.Fatalf("found %d constants, want at least 30", len(values))
 	}
-	both := words(read(t, projectPage)) + words(read(t, bindingPage))
+	all := words(read(t, projectPage)) + words(read(t, bindingPage)) + words(read(t, gatePage))
 	for value := range values {
-		if !strings.Contains(both, " "+value+" ") {
-			t.Errorf("neither %s nor %s has `%s`", projectPage, bindingPage, value)
+		if !strings.Contains(all, " "+value+" ") {
+			t.Errorf("no page in docs/spec has `%s`", value)
 		}
 	}
 }
@@ -93,23 +96,29 @@ func isConditionOrReason(name string) bool {
 }
 
 func TestEveryMetricAndFlagStandsInItsPage(t *testing.T) {
-	for source, tc := range map[string]struct {
+	for sources, tc := range map[string]struct {
 		page    string
 		pattern *regexp.Regexp
 	}{
-		"../controllers/metrics.go": {page: "metrics.md", pattern: regexp.MustCompile(`"(statsig_operator_\w+)"`)},
-		"../cmd/manager/options.go": {page: "manager.md", pattern: regexp.MustCompile(`flags\.\w+\(&o\.\w+, ("[a-z-]+")`)},
+		"../controllers/*metrics*.go": {page: "metrics.md", pattern: regexp.MustCompile(`"(statsig_operator_\w+)"`)},
+		"../cmd/manager/options.go":   {page: "manager.md", pattern: regexp.MustCompile(`flags\.\w+\(&o\.\w+, ("[a-z-]+")`)},
 	} {
+		files, err := filepath.Glob(sources)
+		if err != nil {
+			t.Fatal(err)
+		}
 		names := map[string]bool{}
-		for _, match := range tc.pattern.FindAllStringSubmatch(read(t, source), -1) {
-			name := strings.Trim(match[1], `"`)
-			if tc.page == "manager.md" {
-				name = "--" + name
+		for _, file := range files {
+			for _, match := range tc.pattern.FindAllStringSubmatch(read(t, file), -1) {
+				name := strings.Trim(match[1], `"`)
+				if tc.page == "manager.md" {
+					name = "--" + name
+				}
+				names[name] = true
 			}
-			names[name] = true
 		}
 		if len(names) == 0 {
-			t.Errorf("found nothing in %s", source)
+			t.Errorf("found nothing in %s", sources)
 		}
 		expectWords(t, tc.page, names)
 	}
@@ -145,32 +154,96 @@ func words(page string) string {
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 func TestExamplesAreObjectsOfTheAPI(t *testing.T) {
-	kinds := map[string]func() any{
-		"StatsigProject": func() any { return &v1alpha1.StatsigProject{} },
-		"FlagBinding":    func() any { return &v1alpha1.FlagBinding{} },
-	}
 	found := 0
 	for _, page := range pages(t) {
 		for _, block := range yamlBlock.FindAllStringSubmatch(read(t, page), -1) {
-			for document := range strings.SplitSeq(block[1], "\n---\n") {
-				var head struct{ APIVersion, Kind string }
-				if err := yaml.Unmarshal([]byte(document), &head); err != nil {
-					t.Errorf("%s: an example is no YAML: %v\n%s", page, err, document)
-				}
-				if head.APIVersion != v1alpha1.GroupVersion.String() {
-					continue
-				}
-				found++
-				if kinds[head.Kind] == nil {
-					t.Errorf("%s: an example has kind %q", page, head.Kind)
-				} else if err := yaml.UnmarshalStrict([]byte(document), kinds[head.Kind]()); err != nil {
-					t.Errorf("%s: an example is no %s: %v", page, head.Kind, err)
-				}
-			}
+			found += checkManifests(t, page, block[1])
 		}
 	}
 	if found == 0 {
 		t.Error("found no examples")
+	}
+}
+
+func TestSamplesAreObjects(t *testing.T) {
+	found := 0
+	for _, dir := range []string{"../config/samples", "../config/admission"} {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".yaml" || filepath.Base(path) == "kustomization.yaml" {
+				return err
+			}
+			found += checkManifests(t, path, read(t, path))
+			for document := range strings.SplitSeq(read(t, path), "\n---\n") {
+				var head struct {
+					APIVersion, Kind string
+					Metadata         struct{ Name string }
+				}
+				if err := yaml.Unmarshal([]byte(document), &head); err != nil || head.APIVersion == "" || head.Kind == "" || head.Metadata.Name == "" {
+					t.Errorf("%s has something that is no object: %+v, %v", path, head, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if found == 0 {
+		t.Error("found no objects of the API")
+	}
+}
+
+// checkManifests reports documents that are no YAML, or say that they are of the API and are not. It returns how many are.
+func checkManifests(t *testing.T, where, text string) int {
+	t.Helper()
+	kinds := map[string]func() any{
+		"StatsigProject": func() any { return &v1alpha1.StatsigProject{} },
+		"FlagBinding":    func() any { return &v1alpha1.FlagBinding{} },
+		"RolloutGate":    func() any { return &v1alpha1.RolloutGate{} },
+	}
+	found := 0
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		var head struct{ APIVersion, Kind string }
+		if err := yaml.Unmarshal([]byte(document), &head); err != nil {
+			t.Errorf("%s has something that is no YAML: %v\n%s", where, err, document)
+		}
+		if head.APIVersion != v1alpha1.GroupVersion.String() {
+			continue
+		}
+		found++
+		if kinds[head.Kind] == nil {
+			t.Errorf("%s has kind %q", where, head.Kind)
+			continue
+		}
+		object := kinds[head.Kind]()
+		if err := yaml.UnmarshalStrict([]byte(document), object); err != nil {
+			t.Errorf("%s has something that is no %s: %v", where, head.Kind, err)
+		}
+		if g, ok := object.(*v1alpha1.RolloutGate); ok {
+			checkExpression(t, where, g.Spec.Open)
+		}
+	}
+	return found
+}
+
+func checkExpression(t *testing.T, where, open string) {
+	t.Helper()
+	if _, err := gate.Compile(open); err != nil {
+		t.Errorf("%s has the expression %s: %v", where, open, err)
+	}
+}
+
+func TestExpressionsInTablesCompile(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, gatePage), "| Expression | Means |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := 0
+	for row := range strings.SplitSeq(table, "\n") {
+		rows++
+		// Within a table a bar is escaped.
+		checkExpression(t, gatePage, strings.ReplaceAll(strings.Trim(codeSpan.FindString(row), "`"), `\|`, "|"))
+	}
+	if rows < 2 {
+		t.Errorf("found %d expressions", rows)
 	}
 }
 
