@@ -72,6 +72,10 @@ bench: ## Run the benchmarks.
 bench-peers: ## Measure this evaluator and event logger beside others. Takes minutes; ARGS for flags.
 	cd hack/bench && go run . $(ARGS)
 
+.PHONY: bench-ofrep
+bench-ofrep: ## Measure evaluations over HTTP under load. ARGS for flags.
+	go run ./hack/ofrep-load $(ARGS)
+
 .PHONY: conformance
 conformance: ## Compare with the official SDK's recorded answers; CONFORMANCE_DIR=folder adds more.
 	go run ./hack/conformance $(ARGS)
