@@ -292,10 +292,11 @@ Everything goes on running. Look around:
   %s get statsig -A
   %s -n shop get fb shop-flags -o yaml
   go run ./hack/statsig flip --url %s new_checkout 100
+  go run ./hack/statsig flip --url %s release_checkout off      # and: %s -n shop get rg
   go run ./hack/statsig events --url %s --follow
 
 End it with: make demo-down
-`, d.kubeconfig, d.kubectlName(), d.kubectlName(), d.serverURL, d.serverURL)
+`, d.kubeconfig, d.kubectlName(), d.kubectlName(), d.serverURL, d.serverURL, d.kubectlName(), d.serverURL)
 }
 
 // showLogs prints the ends of the logs, for somebody who can't look at the files.
