@@ -28,13 +28,14 @@ func NewLimits(perSecond float64, burst int) *Limits {
 
 // Take counts one time for a key. It returns 0 where that may be, else how long to wait; nothing is counted then.
 func (l *Limits) Take(key string, now time.Time) (wait time.Duration) {
+	// The lock is held to the end: a reservation gives back all that it took only if no other was made meanwhile.
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	limiter, known := l.limits.get(key)
 	if !known {
 		limiter = rate.NewLimiter(l.rate, l.burst)
 		l.limits.put(key, limiter)
 	}
-	l.mu.Unlock()
 	reserved := limiter.ReserveN(now, 1)
 	wait = reserved.DelayFrom(now)
 	if wait > 0 {

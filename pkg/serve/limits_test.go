@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,6 +26,23 @@ func TestLimitsAreEachKeysOwn(t *testing.T) {
 	}
 	if wait := l.Take("ann", noon.Add(500*time.Millisecond)); wait != 0 {
 		t.Errorf("after the wait: wait %s", wait)
+	}
+}
+
+// TestAFloodLeavesNoDebt has many ask for one key at the same instant, over and over.
+func TestAFloodLeavesNoDebt(t *testing.T) {
+	l := NewLimits(1, 1)
+	var flood sync.WaitGroup
+	for range 16 {
+		flood.Go(func() {
+			for range 2000 {
+				l.Take("ann", noon)
+			}
+		})
+	}
+	flood.Wait()
+	if wait := l.Take("ann", noon.Add(time.Second)); wait != 0 {
+		t.Errorf("a second later: wait %s", wait)
 	}
 }
 
