@@ -59,7 +59,7 @@ test-unit: ## Run the tests that need no API server, without the race detector.
 	go test $(TESTFLAGS) ./api/... ./pkg/... ./cmd/...
 
 .PHONY: e2e
-e2e: ## Run the operator with the real scheduler, Flux and Argo Rollouts; these are built once, some minutes.
+e2e: ## Run the operator with the real scheduler, Flux, Argo Rollouts and Flagger; these are built once, some minutes.
 	$(CONTROLPLANE) build >/dev/null
 	$(CONTROLPLANE) delivery >/dev/null
 	$(if $(race),CGO_ENABLED=1) go test $(race) -count 1 -tags e2e -v -timeout 30m $(TESTFLAGS) ./hack/e2e

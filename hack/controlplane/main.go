@@ -22,8 +22,8 @@ const usage = `Usage: go run ./hack/controlplane COMMAND [flags]
   assets   build etcd, kube-apiserver and kubectl, and print their folder
            (the folder that KUBEBUILDER_ASSETS names, when it is set)
   build    build everything that a cluster needs, and print the folder
-  delivery build Flux's kustomize-controller and the Argo Rollouts controller,
-           which the end-to-end tests run, and print the folder
+  delivery build Flux's kustomize-controller, the Argo Rollouts controller and
+           Flagger, which the end-to-end tests run, and print the folder
   up       start a cluster in the background and print "export KUBECONFIG=..."
   status   say what runs
   down     stop the cluster and forget its data

@@ -31,6 +31,7 @@ const (
 	// The delivery controllers, and the files with their kinds, as hack/controlplane names them.
 	kustomizeController = "kustomize-controller"
 	rolloutsController  = "rollouts-controller"
+	flaggerController   = "flagger"
 	crdsSuffix          = "-crds.yaml"
 
 	// The operator's own objects, as config/default names them.
@@ -40,6 +41,8 @@ const (
 	fluxNamespace = "flux-system"
 	stopGrace     = 20 * time.Second
 )
+
+var deliveryControllers = []string{kustomizeController, rolloutsController, flaggerController}
 
 // environment is a cluster with everything in it but the operator, which each test runs for itself.
 type environment struct {
@@ -80,7 +83,7 @@ func (e *environment) stop(ctx context.Context) error {
 		return nil
 	}
 	var errs []error
-	for _, name := range []string{kustomizeController, rolloutsController} {
+	for _, name := range deliveryControllers {
 		errs = append(errs, process.Stop(e.dir, name, stopGrace))
 	}
 	if _, err := os.Stat(e.cluster()); err == nil {
@@ -124,19 +127,35 @@ func (e *environment) connect(context.Context) error {
 // installKinds applies all CRDs: ours, the delivery controllers', and those of Flux's sources. The policies of config/admission follow,
 // which leave alone whatever does not carry their labels.
 func (e *environment) installKinds(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"apply", "--server-side", "-k", filepath.Join("config", "crd")},
-		{"apply", "--server-side", "-f", filepath.Join("hack", "e2e", "testdata", "flux-sources.yaml")},
-		{"apply", "--server-side", "-f", filepath.Join(e.delivery, kustomizeController+crdsSuffix)},
-		{"apply", "--server-side", "-f", filepath.Join(e.delivery, rolloutsController+crdsSuffix)},
-		{"wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"},
-		{"apply", "--server-side", "-k", filepath.Join("config", "admission")},
-	} {
-		if err := e.kubectl(ctx, args...); err != nil {
+	sources := [][]string{
+		{"-k", filepath.Join("config", "crd")},
+		{"-f", filepath.Join("hack", "e2e", "testdata", "flux-sources.yaml")},
+	}
+	for _, name := range deliveryControllers {
+		sources = append(sources, []string{"-f", filepath.Join(e.delivery, name+crdsSuffix)})
+	}
+	for _, source := range sources {
+		if err := e.kubectl(ctx, append([]string{"apply", "--server-side"}, source...)...); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := e.awaitKinds(ctx); err != nil {
+		return err
+	}
+	return e.kubectl(ctx, "apply", "--server-side", "-k", filepath.Join("config", "admission"))
+}
+
+// awaitKinds waits until the API server serves every kind. It asks again where kubectl gives up, on a CRD so new that it has no
+// conditions.
+func (e *environment) awaitKinds(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := e.kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "accessor error") {
+			return err
+		}
+	}
 }
 
 // installOperator makes the operator's ServiceAccount, with the roles of config/rbac and no other right.
@@ -159,7 +178,7 @@ func (e *environment) installOperator(ctx context.Context) error {
 	return nil
 }
 
-// startDelivery starts Flux's kustomize-controller and the Argo Rollouts controller as administrators of the cluster.
+// startDelivery starts Flux's kustomize-controller, the Argo Rollouts controller and Flagger as administrators of the cluster.
 func (e *environment) startDelivery(ctx context.Context) error {
 	if err := e.kubectl(ctx, "create", "namespace", fluxNamespace); err != nil {
 		return err
@@ -195,9 +214,16 @@ func (e *environment) startDelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	flagger, err := process.Start(e.dir, process.Command{
+		Name: flaggerController, Path: filepath.Join(e.delivery, flaggerController), Args: []string{"--kubeconfig=" + e.kubeconfig},
+	})
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		e.awaitProcess(ctx, flux, kustomizeController, "starting manager"),
-		e.awaitProcess(ctx, rollouts, rolloutsController, "Started controller"))
+		e.awaitProcess(ctx, rollouts, rolloutsController, "Started controller"),
+		e.awaitProcess(ctx, flagger, flaggerController, "Started operator workers"))
 }
 
 // awaitProcess waits until a process prints a text.

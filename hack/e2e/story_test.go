@@ -71,7 +71,7 @@ func (s *story) tellWhatOthersSaid() {
 	if !s.t.Failed() {
 		return
 	}
-	for _, name := range []string{kustomizeController, rolloutsController} {
+	for _, name := range deliveryControllers {
 		text, err := os.ReadFile(process.LogFile(cluster.dir, name))
 		must(s.t, err)
 		said := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return !strings.Contains(line, s.namespace) })

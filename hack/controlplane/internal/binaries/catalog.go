@@ -23,6 +23,7 @@ const (
 const (
 	KustomizeController = "kustomize-controller"
 	RolloutsController  = "rollouts-controller"
+	Flagger             = "flagger"
 )
 
 // StagesFile is the file, in the cache folder, that tells kwok how nodes and
@@ -34,6 +35,7 @@ const StagesFile = "kwok-stages.yaml"
 const (
 	KustomizeCRDs = "kustomize-controller-crds.yaml"
 	RolloutsCRDs  = "rollouts-controller-crds.yaml"
+	FlaggerCRDs   = "flagger-crds.yaml"
 )
 
 // Assets are the programs that tests need: what KUBEBUILDER_ASSETS holds.
@@ -42,9 +44,9 @@ var Assets = []string{Etcd, APIServer, Kubectl}
 // All are the programs that a whole cluster needs.
 var All = []string{Etcd, APIServer, Kubectl, ControllerManager, Scheduler, Kwok}
 
-// Delivery are the delivery controllers: Flux's kustomize-controller and Argo
-// Rollouts. Tests need them, a cluster does not.
-var Delivery = []string{KustomizeController, RolloutsController}
+// Delivery are the delivery controllers: Flux's kustomize-controller, Argo
+// Rollouts and Flagger. Tests need them, a cluster does not.
+var Delivery = []string{KustomizeController, RolloutsController, Flagger}
 
 // group is programs that are cached together, in a folder that is named by what
 // all of them are built from.
@@ -99,6 +101,8 @@ var delivery = group{
 			module: "argo-rollouts", pin: "github.com/argoproj/argo-rollouts",
 			pkg: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
 		},
+		// Its module has a command of ours, which serves nothing.
+		Flagger: {module: "flagger", pin: "github.com/fluxcd/flagger", pkg: "."},
 	},
 	manifests: map[string]manifest{
 		KustomizeController: {
@@ -112,6 +116,7 @@ var delivery = group{
 				"experiment-crd.yaml", "rollout-crd.yaml",
 			},
 		},
+		Flagger: {file: FlaggerCRDs, dir: "artifacts/flagger", parts: []string{"crd.yaml"}},
 	},
 }
 
