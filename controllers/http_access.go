@@ -79,9 +79,9 @@ func (a *access) admit(r *http.Request, q *question) (caller string, refused *re
 	user, err := a.reviews.user(r.Context(), asked, text)
 	switch {
 	case err != nil:
-		return "", a.unanswered(err)
+		return "", a.unanswered(r, err)
 	case user == nil && tokenErr != nil:
-		return "", a.unanswered(tokenErr)
+		return "", a.unanswered(r, tokenErr)
 	case user == nil:
 		return "", a.turnAway(r, &unauthorized)
 	}
@@ -92,7 +92,7 @@ func (a *access) admit(r *http.Request, q *question) (caller string, refused *re
 	allowed, err := a.reviews.allows(r.Context(), asked, user, q)
 	switch {
 	case err != nil:
-		return caller, a.unanswered(err)
+		return caller, a.unanswered(r, err)
 	case !allowed:
 		return caller, a.turnAway(r, &forbidden)
 	default:
@@ -117,12 +117,15 @@ func (a *access) turnAway(r *http.Request, with *refusal) *refusal {
 }
 
 // unanswered is what to say while the API server gives no answer, or is not to be asked.
-func (a *access) unanswered(err error) *refusal {
+func (a *access) unanswered(r *http.Request, err error) *refusal {
 	if busy, ok := isBusy(err); ok {
 		return tooMany(busy.wait)
 	}
-	a.log.Error(err, "Checking a caller's rights")
-	return &undecided
+	refused := a.turnAway(r, &undecided)
+	if refused == &undecided {
+		a.log.Error(err, "Checking a caller's rights")
+	}
+	return refused
 }
 
 // asking is one caller's wish for answers of the API server.

@@ -1,10 +1,13 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -127,6 +130,65 @@ func TestAFloodCostsTheAPIServerLittle(t *testing.T) {
 	if got := s.ask(http.MethodGet, gatePath, bobToken, "10.0.0.2"); got.Code != http.StatusForbidden {
 		t.Errorf("somebody new from elsewhere: got %d, want an answer", got.Code)
 	}
+}
+
+// TestASecretThatCannotBeReadIsNotAskedForByEveryRequest has a gate whose Secret the operator may not read.
+func TestASecretThatCannotBeReadIsNotAskedForByEveryRequest(t *testing.T) {
+	s := newServed(t, nil, 0, servedGate(v1alpha1.GateOpen), tokenSecret(gateToken))
+	s.noSecrets = errors.New("secrets are forbidden")
+	codes := map[int]int{}
+	for range 1000 {
+		codes[s.ask(http.MethodGet, gatePath, "who").Code]++
+	}
+	if n := s.reads.Load(); n != 1 {
+		t.Errorf("the Secret was asked for %d times", n)
+	}
+	if n := strings.Count(s.log.String(), "secrets are forbidden"); n == 0 || n > strangersBurst {
+		t.Errorf("%d lines in the log", n)
+	}
+	if codes[http.StatusServiceUnavailable] == 0 || codes[http.StatusTooManyRequests] < 900 {
+		t.Errorf("answers: %v", codes)
+	}
+	if got := s.ask(http.MethodGet, gatePath, annToken); got.Code != http.StatusOK {
+		t.Errorf("a user with the right: got %d", got.Code)
+	}
+	s.noSecrets, s.now = nil, s.now.Add(tokenRetry)
+	if got := s.ask(http.MethodGet, gatePath, gateToken); got.Code != http.StatusOK {
+		t.Errorf("once the Secret can be read: got %d", got.Code)
+	}
+}
+
+// TestAnAPIServerThatHangsHoldsNobodyUp asks with a token that nobody knows, which takes two questions.
+func TestAnAPIServerThatHangsHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServed(t, nil, 0, servedGate(v1alpha1.GateOpen), tokenSecret(gateToken))
+		s.slow = time.Hour
+		begun := time.Now()
+		got := s.ask(http.MethodGet, gatePath, "who")
+		if took := time.Since(begun); got.Code != http.StatusServiceUnavailable || took > servingTimeout {
+			t.Errorf("got %d after %s, want 503 within %s", got.Code, took, servingTimeout)
+		}
+	})
+}
+
+// TestOneQuestionForManyRequestsCountsOnce has more requests wait for the same answers than an address may ask questions.
+func TestOneQuestionForManyRequestsCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServed(t, nil, 1000, servedGate(v1alpha1.GateOpen))
+		s.slow = time.Second
+		var all sync.WaitGroup
+		for range 2 * remoteQuestionsBurst {
+			all.Go(func() {
+				if got := s.ask(http.MethodGet, "/v1/gates/shop/other", annToken); got.Code != http.StatusOK {
+					t.Errorf("got %d", got.Code)
+				}
+			})
+		}
+		all.Wait()
+		if n, a := s.tokens.Load(), s.rights.Load(); n != 1 || a != 1 {
+			t.Errorf("%d tokens and %d rights reviewed, want 1 and 1", n, a)
+		}
+	})
 }
 
 // TestAFloodFromEverywhereCostsTheAPIServerLittle sends each token from another address.

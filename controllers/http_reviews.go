@@ -17,6 +17,9 @@ import (
 const (
 	// goodAnswer and badAnswer are how long the API server's answers are remembered.
 	goodAnswer, badAnswer = time.Minute, 30 * time.Second
+	// questionTimeout bounds one question to the API server. A request asks up to three, and two of them in vain while the
+	// API server hangs: its caller is to have an answer all the same before the HTTP server gives up.
+	questionTimeout = servingTimeout / 2
 	// maxReviews bounds the answers of each kind that are remembered.
 	maxReviews = 16384
 	// remoteQuestions and remoteQuestionsBurst bound the questions to the API server that one address can cause a second;
@@ -54,7 +57,7 @@ func isBusy(err error) (*busyError, bool) {
 	return busy, ok
 }
 
-// spend counts a question that is about to be asked.
+// spend counts a question that is about to be asked, once for all who wait for its answer.
 func (r *reviews) spend(a *asking) error {
 	if wait := r.remotes.Take(a.remote, a.now); wait > 0 {
 		return &busyError{wait}
@@ -71,11 +74,11 @@ func (r *reviews) user(ctx context.Context, a *asking, token string) (*authentic
 	if user, known := r.users.Get(key, a.now); known {
 		return user, nil
 	}
-	if err := r.spend(a); err != nil {
-		return nil, err
-	}
 	return r.users.Ask(key, a.now, func() (*authenticationv1.UserInfo, time.Duration, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), servingTimeout)
+		if err := r.spend(a); err != nil {
+			return nil, 0, err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), questionTimeout)
 		defer cancel()
 		review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
 		if err := r.client.Create(ctx, review); err != nil {
@@ -94,11 +97,11 @@ func (r *reviews) allows(ctx context.Context, a *asking, user *authenticationv1.
 	if allowed, known := r.rights.Get(key, a.now); known {
 		return allowed, nil
 	}
-	if err := r.spend(a); err != nil {
-		return false, err
-	}
 	return r.rights.Ask(key, a.now, func() (bool, time.Duration, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), servingTimeout)
+		if err := r.spend(a); err != nil {
+			return false, 0, err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), questionTimeout)
 		defer cancel()
 		review := subjectAccessReview(user, q)
 		if err := r.client.Create(ctx, review); err != nil {

@@ -64,13 +64,8 @@ func (o *Operator) Serving(ctx context.Context, options ServingOptions) (http.Ha
 	if err != nil {
 		return nil, err
 	}
-	ready := func(*http.Request) error {
-		if !synced() {
-			return errors.New("the cache is not filled yet")
-		}
-		return nil
-	}
-	if err := o.mgr.AddReadyzCheck("serving", ready); err != nil {
+	ready := &warmingUp{synced: synced, cache: o.mgr.GetCache(), runtimes: o.runtimes}
+	if err := o.mgr.AddReadyzCheck("serving", ready.check); err != nil {
 		return nil, fmt.Errorf("adding the readiness probe: %w", err)
 	}
 	// What strangers cause must not use up what the reconcilers may ask of the API server; access has bounds of its own.

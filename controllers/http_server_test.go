@@ -41,8 +41,10 @@ type served struct {
 	asks client.Client
 	// reads, tokens and rights count the Secrets read, the tokens reviewed and the rights reviewed.
 	reads, tokens, rights atomic.Int64
-	// away is what the API server says instead of an answer.
-	away   error
+	// away is what the API server says instead of an answer; noSecrets is what it says to who reads a Secret.
+	away, noSecrets error
+	// slow is how long it takes for that.
+	slow   time.Duration
 	synced bool
 	now    time.Time
 	log    lockedBuffer
@@ -71,17 +73,33 @@ func (s *served) get(
 	ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption,
 ) error {
 	s.reads.Add(1)
-	if s.away != nil {
-		return s.away
+	if err := s.unwell(ctx); err != nil {
+		return err
+	}
+	if s.noSecrets != nil {
+		return s.noSecrets
 	}
 	return c.Get(ctx, key, o, options...)
 }
 
+// unwell is what the API server answers, after a while, when it can't do what it is asked for.
+func (s *served) unwell(ctx context.Context) error {
+	if s.slow == 0 {
+		return s.away
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.slow):
+		return s.away
+	}
+}
+
 // create answers reviews: ann may get the gates of namespace shop and evaluate the project checkout there, bob may do
 // nothing.
-func (s *served) create(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
-	if s.away != nil {
-		return s.away
+func (s *served) create(ctx context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+	if err := s.unwell(ctx); err != nil {
+		return err
 	}
 	switch review := o.(type) {
 	case *authenticationv1.TokenReview:

@@ -21,22 +21,26 @@ const (
 	// tokenReread is how long what a Secret holds is remembered: a new token counts, and an old one ceases to, after that
 	// time.
 	tokenReread = 45 * time.Second
+	// tokenRetry is how long it is remembered that a Secret could not be read.
+	tokenRetry = time.Second
 	// maxTokenSecrets bounds what is remembered.
 	maxTokenSecrets = 8192
 )
 
 // tokenSecrets knows the bearer tokens that are in Secrets, by their hashes. They are read by name when somebody asks
-// for an object that names them, so strangers can't cause more reads than there are such objects.
+// for an object that names them, so strangers can't cause more reads than there are such objects. That one could not be
+// read is remembered too, though not for long.
 type tokenSecrets struct {
 	live client.Reader
 	held *serve.Cache[heldToken]
 	log  logr.Logger
 }
 
-// heldToken is the hash of a token; none where a Secret has no token that is good enough.
+// heldToken is the hash of a token; none where a Secret has no token that is good enough, err where it can't be read.
 type heldToken struct {
 	hash [sha256.Size]byte
 	none bool
+	err  error
 }
 
 func newTokenSecrets(live client.Reader, log logr.Logger) *tokenSecrets {
@@ -52,29 +56,29 @@ func (t *tokenSecrets) admits(ctx context.Context, q *question, token [sha256.Si
 	key := name.String() + "/" + q.token.Key
 	held, known := t.held.Get(key, now)
 	if !known {
-		var err error
-		held, err = t.held.Ask(key, now, func() (heldToken, time.Duration, error) {
-			return t.read(context.WithoutCancel(ctx), name, q.token.Key)
+		held, _ = t.held.Ask(key, now, func() (heldToken, time.Duration, error) {
+			held, holds := t.read(context.WithoutCancel(ctx), name, q.token.Key)
+			return held, holds, nil
 		})
-		if err != nil {
-			return false, err
-		}
+	}
+	if held.err != nil {
+		return false, held.err
 	}
 	return subtle.ConstantTimeCompare(held.hash[:], token[:]) == 1 && !held.none, nil
 }
 
-func (t *tokenSecrets) read(ctx context.Context, name types.NamespacedName, key string) (heldToken, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, servingTimeout)
+func (t *tokenSecrets) read(ctx context.Context, name types.NamespacedName, key string) (heldToken, time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
 	object := &corev1.Secret{}
 	if err := t.live.Get(ctx, name, object); client.IgnoreNotFound(err) != nil {
-		return heldToken{}, 0, fmt.Errorf("reading Secret %s: %w", name, err)
+		return heldToken{err: fmt.Errorf("reading Secret %s: %w", name, err)}, tokenRetry
 	}
 	text := trimmed(object.Data[key])
 	if len(text) < minTokenLength {
 		t.log.Info("A Secret has no token of sufficient length, so it admits nobody", "secret", name.String(), "key", key,
 			"minLength", minTokenLength)
-		return heldToken{none: true}, tokenReread, nil
+		return heldToken{none: true}, tokenReread
 	}
-	return heldToken{hash: sha256.Sum256(text)}, tokenReread, nil
+	return heldToken{hash: sha256.Sum256(text)}, tokenReread
 }

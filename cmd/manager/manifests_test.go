@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	appsv1 "k8s.io/api/apps/v1"
@@ -146,6 +147,13 @@ func checkFlags(t *testing.T, pod *corev1.PodSpec, ports map[string]int32) {
 	}
 	if o.servingCertDir == "" {
 		return
+	}
+	// Endpoints of a pod that ends are withdrawn while it ends, not before.
+	grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second
+	if hooks := pod.Containers[0].Lifecycle; hooks == nil || hooks.PreStop.Sleep.Seconds < 1 {
+		t.Error("it stops answering while requests are still sent to it")
+	} else if grace -= time.Duration(hooks.PreStop.Sleep.Seconds) * time.Second; grace < o.shutdownTimeout+10*time.Second {
+		t.Errorf("beside its hook, %s remain to stop", grace)
 	}
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		for _, volume := range pod.Volumes {
