@@ -147,6 +147,18 @@ func TestStoryAdmissionFreezesPodTemplates(t *testing.T) {
 			return ""
 		})
 	})
+	t.Run("A gate that was edited since is not known to be open", func(t *testing.T) {
+		s := s.within(t)
+		change(s, gate, func(g *v1alpha1.RolloutGate) { g.Spec.Hold = &v1alpha1.Hold{Reason: "incident"} })
+		eventually(t, "the refusal", func(ctx context.Context) string {
+			err := s.edit(ctx, "web", setImage("newest"), client.DryRunAll)
+			if err == nil || !strings.Contains(err.Error(), "release is Unknown, so the pod template of Deployment web cannot be changed: "+
+				"it was not evaluated yet") {
+				return fmt.Sprintf("got error %v", err)
+			}
+			return ""
+		})
+	})
 	t.Run("Without the gate nothing can be changed", func(t *testing.T) {
 		s := s.within(t)
 		s.delete(gate)
@@ -230,6 +242,6 @@ func (s *story) setState(gate *v1alpha1.RolloutGate, state v1alpha1.GateState, r
 	s.t.Helper()
 	s.read(gate)
 	base := gate.DeepCopy()
-	gate.Status.State, gate.Status.Reason = state, reason
+	gate.Status.ObservedGeneration, gate.Status.State, gate.Status.Reason = gate.Generation, state, reason
 	must(s.t, s.c.Status().Patch(s.t.Context(), gate, client.MergeFrom(base)))
 }

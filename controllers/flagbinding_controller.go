@@ -83,7 +83,8 @@ func (r *FlagBindingReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		// The operator has just started. What the status says of the last run still stands; saying "pending" would only churn.
 		return outcome(err)
 	}
-	return outcome(errors.Join(err, r.patchStatus(ctx, binding, s, err)), s.untilNextLook()...)
+	err = errors.Join(err, r.patchStatus(ctx, binding, s, err))
+	return r.Runtimes.bindingRequests.retried(request, err, s.untilNextLook()...)
 }
 
 // phase is one step of a reconcile.
@@ -162,7 +163,7 @@ func (r *FlagBindingReconciler) patchStatus(
 	if err := r.Client.Status().Patch(ctx, s.binding, patch); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
-	r.written.note(base)
+	r.written.note(base, s.binding)
 	announce.send(r.Recorder, s.binding, scrub)
 	return nil
 }

@@ -40,3 +40,11 @@ func (q *requestQueue) addAfter(after time.Duration, requests ...reconcile.Reque
 		queue.AddAfter(request, after)
 	}
 }
+
+// retried is outcome, where what is due at its time does not wait for the retries of what failed, which come ever more seldom.
+func (q *requestQueue) retried(request reconcile.Request, err error, after ...time.Duration) (reconcile.Result, error) {
+	if due := soonest(after...); err != nil && due > 0 {
+		q.addAfter(due, request)
+	}
+	return outcome(err, after...)
+}

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +66,25 @@ func TestRequestsReachTheController(t *testing.T) {
 		synctest.Wait()
 		if got := takeAll(queue); got != nil {
 			t.Errorf("asked for twice: want one request, at the earlier time, got %v too", got)
+		}
+	})
+}
+
+func TestWhatIsDueDoesNotWaitForRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &requestQueue{}
+		queue := queueOf(t, q)
+		failure := errors.New("refused")
+		if result, err := q.retried(requestFor("a"), failure, 0, time.Minute); !errors.Is(err, failure) || !result.IsZero() {
+			t.Errorf("want the error alone, got %+v, %v", result, err)
+		}
+		if result, err := q.retried(requestFor("b"), nil, time.Minute); err != nil || result.RequeueAfter != time.Minute {
+			t.Errorf("without an error: want a request for later, got %+v, %v", result, err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"a"}, takeAll(queue)); diff != "" {
+			t.Errorf("queued when it is due (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -63,7 +63,7 @@ func (r *RolloutGateReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
 	if !found.DeletionTimestamp.IsZero() {
-		return r.reconcileDelete(ctx, found)
+		return r.reconcileDelete(ctx, request, found)
 	}
 	s := &gateScope{gate: found.DeepCopy(), now: r.Now()}
 	if err := r.observe(ctx, s); err != nil {
@@ -79,7 +79,8 @@ func (r *RolloutGateReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	decide(s, r.Runtimes.Scrubber.Scrub)
 	s.expose()
 	r.enforce(ctx, s)
-	return outcome(errors.Join(s.holdErr, r.patchStatus(ctx, found, s), r.dropFinalizer(ctx, s)), s.untilNextLook()...)
+	err := errors.Join(s.holdErr, r.patchStatus(ctx, found, s), r.dropFinalizer(ctx, s))
+	return r.Runtimes.gateRequests.retried(request, err, s.untilNextLook()...)
 }
 
 // observe fills the scope with all that the state follows from.
@@ -116,7 +117,7 @@ func (r *RolloutGateReconciler) patchStatus(ctx context.Context, before *v1alpha
 	if err := r.Client.Status().Patch(ctx, s.gate, patch); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
-	r.written.note(base)
+	r.written.note(base, s.gate)
 	if before.Status.State != s.gate.Status.State {
 		gateTransitions.WithLabelValues(string(s.gate.Status.State)).Inc()
 	}

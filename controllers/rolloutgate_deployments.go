@@ -79,7 +79,12 @@ func (h *gateHolds) enforceDeployments(ctx context.Context, gate *v1alpha1.Rollo
 	if err := h.pausable.ensure(ctx); err != nil {
 		return err
 	}
-	return h.eachDeployment(ctx, gate, func(d *metav1.PartialObjectMetadata, p pausers) error {
+	look, known := h.pauses.look(gate)
+	if known {
+		o.deployments = slices.Clone(look.deployments)
+		return nil
+	}
+	err = h.eachDeployment(ctx, gate, func(d *metav1.PartialObjectMetadata, p pausers) error {
 		wanted := p.own
 		if valid {
 			wanted = selector.Matches(labels.Set(d.Labels))
@@ -94,11 +99,17 @@ func (h *gateHolds) enforceDeployments(ctx context.Context, gate *v1alpha1.Rollo
 		}
 		return nil
 	})
+	// What failed is tried again, and that somebody lets go of spec.paused need not show.
+	if err == nil && len(o.conflicts) == 0 {
+		h.pauses.keep(gate, look, o.deployments)
+	}
+	return err
 }
 
 // pausesNothing sees to it that a gate pauses nothing. A gate that never had the finalizer never did, and what was let go once is not
 // looked for again.
 func (h *gateHolds) pausesNothing(ctx context.Context, gate *v1alpha1.RolloutGate) error {
+	h.pauses.forget(client.ObjectKeyFromObject(gate))
 	if !slices.Contains(gate.Finalizers, v1alpha1.Finalizer) || h.idle.has(client.ObjectKeyFromObject(gate)) {
 		return nil
 	}
@@ -182,7 +193,7 @@ func pauseConflict(deployment, manager string) string {
 type pausers struct {
 	// own says that the gate pauses it.
 	own bool
-	// others are those that no RolloutGate is.
+	// others are those that no RolloutGate is, sorted.
 	others []string
 }
 
@@ -203,7 +214,57 @@ func pausersOf(fields []metav1.ManagedFieldsEntry, own string) pausers {
 			p.others = append(p.others, entry.Manager)
 		}
 	}
+	// The API server's order changes with each write.
+	slices.Sort(p.others)
 	return p
+}
+
+// gatePauses remembers the Deployments that gates pause until one of theirs may have changed: reading all of a namespace costs the API
+// server far more than the rest of a reconcile. It is safe for concurrent use.
+type gatePauses struct {
+	mu    sync.Mutex
+	gates map[types.NamespacedName]*gatePause
+}
+
+// gatePause is a look at the Deployments that a gate pauses.
+type gatePause struct {
+	uid        types.UID
+	generation int64
+	// known says that deployments are all that the gate pauses. It is false while they are looked at.
+	known       bool
+	deployments []string
+}
+
+// look returns what is known of a gate. Where nothing is, a look begins, which is for keep.
+func (p *gatePauses) look(gate *v1alpha1.RolloutGate) (look *gatePause, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := client.ObjectKeyFromObject(gate)
+	look = p.gates[key]
+	if look != nil && look.known && look.uid == gate.UID && look.generation == gate.Generation {
+		return look, true
+	}
+	if p.gates == nil {
+		p.gates = map[types.NamespacedName]*gatePause{}
+	}
+	look = &gatePause{uid: gate.UID, generation: gate.Generation}
+	p.gates[key] = look
+	return look, false
+}
+
+// keep ends a look, unless a Deployment changed while it went on.
+func (p *gatePauses) keep(gate *v1alpha1.RolloutGate, look *gatePause, deployments []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gates[client.ObjectKeyFromObject(gate)] == look {
+		look.known, look.deployments = true, slices.Clone(deployments)
+	}
+}
+
+func (p *gatePauses) forget(gate types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.gates, gate)
 }
 
 // gateSet is a set of gates, safe for concurrent use.
@@ -233,7 +294,7 @@ func (s *gateSet) remove(gate types.NamespacedName) {
 	delete(s.gates, gate)
 }
 
-// deploymentEvents queues the gates that pause a Deployment when it comes to be, or may cease or begin to be paused.
+// deploymentEvents queues the gates that pause a Deployment when it comes to be or goes, or may cease or begin to be paused.
 func (h *gateHolds) deploymentEvents(queue queueGates) func(context.Context) toolscache.ResourceEventHandler {
 	return func(ctx context.Context) toolscache.ResourceEventHandler {
 		return toolscache.ResourceEventHandlerDetailedFuncs{
@@ -248,6 +309,14 @@ func (h *gateHolds) deploymentEvents(queue queueGates) func(context.Context) too
 				is, good := after.(client.Object)
 				if ok && good && (was.GetGeneration() != is.GetGeneration() || !labels.Equals(was.GetLabels(), is.GetLabels())) {
 					h.queuePausing(ctx, queue, was, is)
+				}
+			},
+			DeleteFunc: func(o any) {
+				if gone, missed := o.(toolscache.DeletedFinalStateUnknown); missed {
+					o = gone.Obj
+				}
+				if d, ok := o.(client.Object); ok {
+					h.queuePausing(ctx, queue, d)
 				}
 			},
 		}
@@ -272,6 +341,7 @@ func (h *gateHolds) queuePausing(ctx context.Context, queue queueGates, versions
 			continue
 		}
 		if slices.ContainsFunc(versions, func(d client.Object) bool { return selector.Matches(labels.Set(d.GetLabels())) }) {
+			h.pauses.forget(client.ObjectKeyFromObject(gate))
 			queue(0, client.ObjectKeyFromObject(gate))
 		}
 	}

@@ -34,6 +34,7 @@ func TestPausersOfADeployment(t *testing.T) {
 		"the gate":                             {[]metav1.ManagedFieldsEntry{entry("statsig-operator/pause/release", apply, paused)}, pausers{own: true}},
 		"another gate is nobody else":          {[]metav1.ManagedFieldsEntry{entry("statsig-operator/pause/other", apply, paused)}, pausers{}},
 		"kubectl":                              {[]metav1.ManagedFieldsEntry{entry("kubectl-rollout", update, paused)}, pausers{others: []string{"kubectl-rollout"}}},
+		"two, in the order of their names":     {[]metav1.ManagedFieldsEntry{entry("kubectl-rollout", update, paused), entry("argocd", update, paused)}, pausers{others: []string{"argocd", "kubectl-rollout"}}},
 		"an update in the name of a gate":      {[]metav1.ManagedFieldsEntry{entry("statsig-operator/pause/release", update, paused)}, pausers{others: []string{"statsig-operator/pause/release"}}},
 		"the gate and somebody else, together": {[]metav1.ManagedFieldsEntry{entry("gitops", apply, paused), entry("statsig-operator/pause/release", apply, paused)}, pausers{own: true, others: []string{"gitops"}}},
 	}
@@ -192,6 +193,79 @@ func TestDeploymentsAreNotLookedAtWhileAnOpenGatePausesNone(t *testing.T) {
 	}
 }
 
+// Reading all Deployments of a namespace costs the API server far more than the rest of a reconcile, which pods, exposures and rules can
+// bring about at any time.
+func TestDeploymentsOfAClosedGateAreReadAgainOnlyWhenTheyMayHaveChanged(t *testing.T) {
+	web := deploymentMetadata("web", released, 1)
+	applyErr, lists := error(nil), 0
+	gate := newGate("release").Was(v1alpha1.GateClosed).With(pausesReleased).Obj()
+	var h *gateHolds
+	changed := func() {
+		h.deploymentEvents(func(time.Duration, ...types.NamespacedName) {})(t.Context()).OnUpdate(web, deploymentMetadata("web", released, 2))
+	}
+	whileListed := func() {}
+	h = newHolds(t, interceptor.Funcs{
+		Apply: func(context.Context, client.WithWatch, runtime.ApplyConfiguration, ...client.ApplyOption) error {
+			return applyErr
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			deployments, ok := list.(*metav1.PartialObjectMetadataList)
+			if !ok {
+				return c.List(ctx, list, options...)
+			}
+			lists++
+			whileListed()
+			deployments.Items = []metav1.PartialObjectMetadata{*web}
+			return nil
+		},
+	}, gate)
+	h.pausable.started = true
+	taken := apierrors.NewApplyConflict([]metav1.StatusCause{{
+		Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec.paused", Message: `conflict with "gitops"`,
+	}}, "conflict")
+	for _, step := range []struct {
+		name      string
+		change    func()
+		applyErr  error
+		wantLists int
+	}{
+		{"At first they are read", nil, nil, 1},
+		{"Then they are known", nil, nil, 1},
+		{"Another state that is not open changes nothing", func() { gate.Status.State = v1alpha1.GateUnknown }, nil, 1},
+		{"One of them changed", changed, nil, 2},
+		{"The spec changed", func() { gate.Generation++ }, nil, 3},
+		{"The gate is another of that name", func() { gate.UID = "another" }, nil, 4},
+		{"One changes while they are read", func() { gate.Generation, whileListed = gate.Generation+1, changed }, nil, 5},
+		{"so they are read again", func() { whileListed = func() {} }, nil, 6},
+		{"and are known", nil, nil, 6},
+		{"What cannot be paused", changed, errors.New("no"), 7},
+		{"is tried each time", nil, errors.New("no"), 8},
+		{"What is somebody else's", nil, taken, 9},
+		{"is looked at each time", nil, taken, 10},
+		{"until it is paused", nil, nil, 11},
+		{"and known", nil, nil, 11},
+		{"Between, the gate was open", func() {
+			gate.Status.State = v1alpha1.GateOpen
+			if _, err := h.enforce(t.Context(), gate); err != nil {
+				t.Error(err)
+			}
+			gate.Status.State = v1alpha1.GateClosed
+		}, nil, 12},
+	} {
+		if step.change != nil {
+			step.change()
+		}
+		applyErr = step.applyErr
+		got, err := h.enforce(t.Context(), gate)
+		if lists != step.wantLists {
+			t.Errorf("%s: read %d times so far, want %d", step.name, lists, step.wantLists)
+		}
+		if step.applyErr == nil && (err != nil || len(got.deployments) != 1) {
+			t.Errorf("%s: got %+v, error %v", step.name, got, err)
+		}
+	}
+}
+
 func TestWatchedDeploymentsQueueTheGatesThatPauseThem(t *testing.T) {
 	web := deploymentMetadata("web", released, 1)
 	resumed, relabelled := deploymentMetadata("web", released, 2), deploymentMetadata("web", nil, 1)
@@ -206,8 +280,12 @@ func TestWatchedDeploymentsQueueTheGatesThatPauseThem(t *testing.T) {
 		"another spec":                       {func(h toolscache.ResourceEventHandler) { h.OnUpdate(web, resumed) }, []string{"release"}},
 		"a label that went":                  {func(h toolscache.ResourceEventHandler) { h.OnUpdate(web, relabelled) }, []string{"release"}},
 		"a label that came":                  {func(h toolscache.ResourceEventHandler) { h.OnUpdate(relabelled, web) }, []string{"release"}},
-		"another status":                     {func(h toolscache.ResourceEventHandler) { h.OnUpdate(web, statusOnly) }, nil},
-		"a Deployment that no gate chooses":  {func(h toolscache.ResourceEventHandler) { h.OnAdd(relabelled, false) }, nil},
+		"a Deployment that is gone":          {func(h toolscache.ResourceEventHandler) { h.OnDelete(web) }, []string{"release"}},
+		"a Deployment whose deletion was missed": {func(h toolscache.ResourceEventHandler) {
+			h.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "shop/web", Obj: web})
+		}, []string{"release"}},
+		"another status":                    {func(h toolscache.ResourceEventHandler) { h.OnUpdate(web, statusOnly) }, nil},
+		"a Deployment that no gate chooses": {func(h toolscache.ResourceEventHandler) { h.OnAdd(relabelled, false) }, nil},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,8 @@ type gateHolds struct {
 	waiting  waitingPods
 	pausable deploymentWatch
 	releases podReleases
+	// pauses are the Deployments that gates are known to pause.
+	pauses gatePauses
 	// idle are gates that are known to pause no Deployment.
 	idle gateSet
 }
@@ -81,6 +83,7 @@ func (h *gateHolds) release(ctx context.Context, gate *v1alpha1.RolloutGate) (mo
 // forget drops what is remembered of a gate that is gone.
 func (h *gateHolds) forget(gate types.NamespacedName) {
 	h.releases.forget(gate)
+	h.pauses.forget(gate)
 	h.idle.remove(gate)
 }
 

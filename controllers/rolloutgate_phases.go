@@ -39,7 +39,9 @@ func (r *RolloutGateReconciler) dropFinalizer(ctx context.Context, s *gateScope)
 
 // reconcileDelete releases what the gate holds, and lets it go. In a namespace that is being deleted everything goes, so nothing holds
 // it up.
-func (r *RolloutGateReconciler) reconcileDelete(ctx context.Context, g *v1alpha1.RolloutGate) (ctrl.Result, error) {
+func (r *RolloutGateReconciler) reconcileDelete(
+	ctx context.Context, request ctrl.Request, g *v1alpha1.RolloutGate,
+) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(g, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
@@ -50,10 +52,13 @@ func (r *RolloutGateReconciler) reconcileDelete(ctx context.Context, g *v1alpha1
 	if !ends {
 		more, err := r.holds.release(ctx, g)
 		if err != nil {
-			return outcome(fmt.Errorf("releasing what the gate holds: %w", err))
+			err = fmt.Errorf("releasing what the gate holds: %w", err)
 		}
 		if more {
-			return ctrl.Result{RequeueAfter: nextBatch}, nil
+			return r.Runtimes.gateRequests.retried(request, err, nextBatch)
+		}
+		if err != nil {
+			return outcome(err)
 		}
 	}
 	return outcome(removeFinalizer(ctx, r.Client, g))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,6 +133,49 @@ func TestWhatAGateHoldsFollowsItsState(t *testing.T) {
 			if got.Status.State != v1alpha1.GateUnknown || got.Status.HeldPods != tc.wantHeld {
 				t.Errorf("status: want Unknown with %d pods, got %+v", tc.wantHeld, got.Status)
 			}
+		})
+	}
+}
+
+// What fails is retried ever more seldom. What time brings, and pods that wait for the next batch, cannot wait for that.
+func TestAFailureDoesNotPutOffWhatIsDueSooner(t *testing.T) {
+	late := func() *gateBuilder {
+		return newGate("a").With(func(g *v1alpha1.RolloutGate) { g.Spec.Deadline = durationOf(time.Hour) })
+	}
+	away := errors.New("the server is away")
+	for name, tc := range map[string]struct {
+		gate  *gateBuilder
+		holds recordingHolds
+		// want is when the gate is queued, apart from being retried; 0 for never.
+		want time.Duration
+	}{
+		"Nothing else is due": {newGate("a"), recordingHolds{err: away}, 0},
+		"A deadline":          {late(), recordingHolds{err: away}, time.Hour},
+		"The next batch":      {late(), recordingHolds{err: away, outcome: holdOutcome{more: true}}, nextBatch},
+		"Pods of a gate that is being deleted": {
+			late().With(withFinalizer).With(func(g *v1alpha1.RolloutGate) { g.DeletionTimestamp = timeOf(noon) }),
+			recordingHolds{err: away, outcome: holdOutcome{more: true}}, nextBatch,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newHoldingReconciler(t, &tc.holds, tc.gate.Obj(), shopNamespace(nil))
+				r.Now = time.Now
+				queue := queueOf(t, &r.Runtimes.gateRequests)
+				if _, err := r.Reconcile(t.Context(), requestFor("a")); !errors.Is(err, away) {
+					t.Fatalf("got error %v", err)
+				}
+				time.Sleep(tc.want - time.Millisecond)
+				synctest.Wait()
+				if early := takeAll(queue); len(early) > 0 {
+					t.Errorf("queued early: %v", early)
+				}
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+				if got := len(takeAll(queue)) > 0; got != (tc.want > 0) {
+					t.Errorf("queued: want %v, got %v", tc.want > 0, got)
+				}
+			})
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,8 +38,8 @@ func (h *gateHolds) enforcePods(ctx context.Context, gate *v1alpha1.RolloutGate,
 		o.pods = int32(len(pods)) //nolint:gosec // a cluster has fewer pods
 		return nil
 	}
-	left, err := h.releasePods(ctx, gate, pods)
-	o.pods, o.more = int32(left), left > 0 //nolint:gosec // a cluster has fewer pods
+	left, more, err := h.releasePods(ctx, gate, pods)
+	o.pods, o.more = int32(left), more //nolint:gosec // a cluster has fewer pods
 	return err
 }
 
@@ -51,16 +50,16 @@ func (h *gateHolds) releaseAllPods(ctx context.Context, gate *v1alpha1.RolloutGa
 	if err != nil {
 		return false, err
 	}
-	left, err := h.releasePods(ctx, gate, pods)
+	left, more, err := h.releasePods(ctx, gate, pods)
 	if err != nil || left > 0 {
-		return left > 0, err
+		return more, err
 	}
 	// The cache may not know yet of pods that were just created, and nobody will come back for them.
 	if pods, err = h.waitingLive(ctx, gate); err != nil {
 		return false, err
 	}
-	left, err = h.releasePods(ctx, gate, pods)
-	return left > 0, err
+	_, more, err = h.releasePods(ctx, gate, pods)
+	return more, err
 }
 
 // waitingFor returns the pods that carry a gate's scheduling gate and match a selector, as the cache knows them. They must not be
@@ -107,9 +106,9 @@ func waitingPodsOf(list *corev1.PodList, gate string, selector labels.Selector) 
 	return waiting
 }
 
-// releasePods removes a gate's scheduling gate from as many of the pods as the present batch has room for, the oldest first, and
-// returns how many are left.
-func (h *gateHolds) releasePods(ctx context.Context, gate *v1alpha1.RolloutGate, pods []*corev1.Pod) (left int, err error) {
+// releasePods removes a gate's scheduling gate from as many of the pods as the present batch has room for, the oldest first. It returns
+// how many are left, whether any of them can be released with the next batch, and why others cannot.
+func (h *gateHolds) releasePods(ctx context.Context, gate *v1alpha1.RolloutGate, pods []*corev1.Pod) (left int, more bool, err error) {
 	size := defaultBatchSize
 	if hold := holdsPods(gate); hold != nil && hold.BatchSize != nil {
 		size = int(*hold.BatchSize)
@@ -118,22 +117,27 @@ func (h *gateHolds) releasePods(ctx context.Context, gate *v1alpha1.RolloutGate,
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
 	key := client.ObjectKeyFromObject(gate)
-	batch, left := h.releases.next(key, pods, size, h.now())
-	var errs []error
+	batch, left, more := h.releases.next(key, pods, size, h.now())
 	for _, pod := range batch {
 		err := h.releasePod(ctx, pod, gate.Name)
 		switch {
 		case client.IgnoreNotFound(err) == nil:
 			h.releases.note(key, pod.UID)
+			continue
 		case apierrors.IsConflict(err):
 			// It has changed since, or is another of that name: the next batch sees what it is now.
-			left++
+			more = true
 		default:
-			left++
-			errs = append(errs, fmt.Errorf("releasing pod %s/%s: %w", pod.Namespace, pod.Name, err))
+			h.releases.refuse(key, pod.UID, podRefusal{fmt.Errorf("releasing pod %s/%s: %w", pod.Namespace, pod.Name, err), h.now()})
 		}
+		left++
 	}
-	return left, errors.Join(errs...)
+	// Those that were not tried this time count as well, or the status would come and go.
+	refused, err := h.releases.refusals(key, pods)
+	if refused > 1 {
+		err = fmt.Errorf("%w (and %d more)", err, refused-1)
+	}
+	return left, more, err
 }
 
 // releasePod removes a gate's scheduling gate from a pod, and no other, if the pod is still what was seen of it.

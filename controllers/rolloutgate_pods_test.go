@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,20 +39,23 @@ func TestPodReleases(t *testing.T) {
 		pods       []*corev1.Pod
 		want       []*corev1.Pod
 		wantLeft   int
+		wantMore   bool
 		unreleased bool
+		// refused are the pods of the batch that must not be touched.
+		refused []*corev1.Pod
 	}
 	tests := map[string][]step{
 		"a batch has as many as there is room for": {
-			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1},
+			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1, wantMore: true},
 		},
 		"the next batch begins a second later": {
-			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1},
-			{after: nextBatch - time.Nanosecond, pods: []*corev1.Pod{c}, wantLeft: 1},
+			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1, wantMore: true},
+			{after: nextBatch - time.Nanosecond, pods: []*corev1.Pod{c}, wantLeft: 1, wantMore: true},
 			{after: nextBatch, pods: []*corev1.Pod{c}, want: []*corev1.Pod{c}},
 		},
 		"what a batch had room for is used within the same second": {
 			{pods: []*corev1.Pod{a}, want: []*corev1.Pod{a}},
-			{after: nextBatch / 2, pods: []*corev1.Pod{b, c}, want: []*corev1.Pod{b}, wantLeft: 1},
+			{after: nextBatch / 2, pods: []*corev1.Pod{b, c}, want: []*corev1.Pod{b}, wantLeft: 1, wantMore: true},
 		},
 		"a pod that the cache still shows waiting is not released again": {
 			{pods: []*corev1.Pod{a, b}, want: []*corev1.Pod{a, b}},
@@ -62,18 +66,35 @@ func TestPodReleases(t *testing.T) {
 			{pods: []*corev1.Pod{a}, want: []*corev1.Pod{a}, unreleased: true},
 			{after: nextBatch, pods: []*corev1.Pod{a}, want: []*corev1.Pod{a}},
 		},
+		"a pod that must not be touched is tried again when the others were": {
+			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1, wantMore: true, refused: []*corev1.Pod{a, b}},
+			{after: nextBatch, pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{c}, wantLeft: 2},
+			{after: 2 * nextBatch, pods: []*corev1.Pod{a, b}, want: []*corev1.Pod{a, b}, refused: []*corev1.Pod{b}},
+			{after: 3 * nextBatch, pods: []*corev1.Pod{a, b}, want: []*corev1.Pod{b}},
+		},
+		"of those that must not be touched, all get their turn": {
+			{pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1, wantMore: true, refused: []*corev1.Pod{a, b}},
+			{after: nextBatch, pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{c}, wantLeft: 2, refused: []*corev1.Pod{c}},
+			{after: 2 * nextBatch, pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{a, b}, wantLeft: 1, refused: []*corev1.Pod{a, b}},
+			{after: 3 * nextBatch, pods: []*corev1.Pod{a, b, c}, want: []*corev1.Pod{c, a}, wantLeft: 1},
+		},
 		"nothing waits": {{}},
 	}
 	for name, steps := range tests {
 		t.Run(name, func(t *testing.T) {
 			releases, key := podReleases{}, types.NamespacedName{Namespace: "shop", Name: "release"}
 			for i, step := range steps {
-				got, left := releases.next(key, step.pods, 2, noon.Add(step.after))
-				if diff := cmp.Diff(podNamesOf(step.want), podNamesOf(got)); diff != "" || left != step.wantLeft {
-					t.Fatalf("step %d: %d left, want %d; the batch (-want +got):\n%s", i, left, step.wantLeft, diff)
+				now := noon.Add(step.after)
+				got, left, more := releases.next(key, step.pods, 2, now)
+				if diff := cmp.Diff(podNamesOf(step.want), podNamesOf(got)); diff != "" || left != step.wantLeft || more != step.wantMore {
+					t.Fatalf("step %d: %d left, more %t, want %d and %t; the batch (-want +got):\n%s",
+						i, left, more, step.wantLeft, step.wantMore, diff)
 				}
 				for _, pod := range got {
-					if !step.unreleased {
+					switch {
+					case slices.Contains(step.refused, pod):
+						releases.refuse(key, pod.UID, podRefusal{errors.New("no"), now})
+					case !step.unreleased:
 						releases.note(key, pod.UID)
 					}
 				}
@@ -188,7 +209,7 @@ func TestPodsThatCannotBeReleasedAreLeft(t *testing.T) {
 	}{
 		"a pod that is gone is done with":        {apierrors.NewNotFound(pods, "web"), holdOutcome{}, false},
 		"a pod that changed since is left":       {apierrors.NewConflict(pods, "web", errors.New("changed")), holdOutcome{pods: 1, more: true}, false},
-		"a pod that must not be touched is left": {apierrors.NewForbidden(pods, "web", errors.New("no")), holdOutcome{pods: 1, more: true}, true},
+		"a pod that must not be touched is left": {apierrors.NewForbidden(pods, "web", errors.New("no")), holdOutcome{pods: 1}, true},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -201,6 +222,50 @@ func TestPodsThatCannotBeReleasedAreLeft(t *testing.T) {
 				t.Errorf("got error %v; outcome (-want +got):\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// Somebody's policy may refuse one pod for good. It must neither keep the others waiting nor make the status come and go.
+func TestAPodThatMustNotBeTouchedHoldsUpNoOther(t *testing.T) {
+	now, one := noon, int32(1)
+	h := newHolds(t, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, options ...client.PatchOption) error {
+			if o.GetName() == "first" {
+				return errors.New("not in my cluster")
+			}
+			return c.Patch(ctx, o, patch, options...)
+		},
+	}, newWaitingPod("first", 1, "release"), newWaitingPod("second", 2, "release"), newWaitingPod("third", 3, "release"))
+	h.now = func() time.Time { return now }
+	gate := newGate("release").Was(v1alpha1.GateOpen).With(func(g *v1alpha1.RolloutGate) {
+		g.Spec.Hold = &v1alpha1.Hold{SchedulingGate: &v1alpha1.SchedulingGateHold{BatchSize: &one}}
+	}).Obj()
+	for i, want := range []holdOutcome{{pods: 3, more: true}, {pods: 3, more: true}, {pods: 2, more: true}, {pods: 1}, {pods: 1}, {pods: 1}} {
+		got, err := h.enforce(t.Context(), gate)
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(holdOutcome{})); diff != "" {
+			t.Errorf("look %d (-want +got):\n%s", i, diff)
+		}
+		if err == nil || err.Error() != "releasing pod shop/first: not in my cluster" {
+			t.Errorf("look %d: got error %v", i, err)
+		}
+		if i != 0 { // a retry may come before the next batch
+			now = now.Add(nextBatch)
+		}
+	}
+}
+
+func TestOneOfManyPodsThatMustNotBeTouchedIsNamed(t *testing.T) {
+	h := newHolds(t, interceptor.Funcs{
+		Patch: func(_ context.Context, _ client.WithWatch, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
+			return errors.New("no " + o.GetName())
+		},
+	}, newWaitingPod("first", 1, "release"), newWaitingPod("second", 2, "release"), newWaitingPod("third", 3, "release"))
+	gate := newGate("release").Was(v1alpha1.GateOpen).Obj()
+	for i := range 2 {
+		_, err := h.enforce(t.Context(), gate)
+		if want := "releasing pod shop/first: no first (and 2 more)"; err == nil || err.Error() != want {
+			t.Errorf("look %d: want %q, got %v", i, want, err)
+		}
 	}
 }
 

@@ -124,7 +124,7 @@ func (r *StatsigProjectReconciler) patchStatus(ctx context.Context, before *v1al
 	if err := r.Client.Status().Patch(ctx, s.project, patch); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
-	r.written.note(before)
+	r.written.note(before, s.project)
 	announce.send(r.Recorder, s.project, scrub)
 	return nil
 }

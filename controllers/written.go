@@ -14,8 +14,12 @@ type writtenVersions struct {
 	replaced map[types.NamespacedName]string
 }
 
-// note remembers that a status was written over this version of an object.
-func (w *writtenVersions) note(replaced client.Object) {
+// note remembers that a status was written over this version of an object, unless nothing came of that: there is no other version to
+// wait for then.
+func (w *writtenVersions) note(replaced, written client.Object) {
+	if written.GetResourceVersion() == replaced.GetResourceVersion() {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.replaced == nil {
