@@ -58,7 +58,8 @@ type holdOutcome struct {
 // queueGates queues gates after a while.
 type queueGates func(after time.Duration, gates ...types.NamespacedName)
 
-// setupWithManager prepares the watches, which queue the gates that they concern. They cost nothing until a gate first needs them.
+// setupWithManager prepares the watches, which queue the gates that they concern. That of pods costs nothing until there is a RolloutGate,
+// that of Deployments until one pauses any.
 func (h *gateHolds) setupWithManager(mgr ctrl.Manager, queue queueGates) error {
 	h.pausable.informers, h.pausable.handler = mgr.GetCache(), h.deploymentEvents(queue)
 	return h.setupWaitingPods(mgr, queue)
